@@ -66,6 +66,7 @@ class RecorderSettings(Sealed):
     folder: str
     segment_duration: float = 3600.0
     audio: str = "auto"
+    stall_timeout: float = 10.0
     ffmpeg: str = "ffmpeg"
 
 

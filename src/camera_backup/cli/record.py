@@ -1,0 +1,35 @@
+"""Record one camera into its spool folder; its unit starts this.
+
+Example: systemctl start camera-recorder-front-door
+"""
+
+import argparse
+
+from camera_backup import logs
+from camera_backup.clock import SystemClock
+from camera_backup.errors import UsageError
+from camera_backup.logs import Log
+from camera_backup.recorder import Recorder
+from camera_backup.redact import url_secrets
+from camera_backup.service import Notifier, stop_on_signals
+from camera_backup.settings import RecorderSettings
+from camera_backup.sources.rtsp import RtspSource
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("camera", metavar="NAME", help="the camera, as config.yaml names it")
+    parser.add_argument("--settings", metavar="FILE", help="sealed settings, instead of those the unit hands over")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Record until asked to stop."""
+    settings = RecorderSettings.load(arguments.settings)
+    if settings.camera != arguments.camera:
+        raise UsageError(f"these settings are for camera {settings.camera}, not {arguments.camera}")
+    logs.setup(url_secrets(settings.url))
+    log = Log("recorder", camera=settings.camera)
+    clock = SystemClock()
+    with stop_on_signals() as stop:
+        Recorder(settings, RtspSource(settings, clock, log), clock, log, Notifier()).run(stop)
+    return 0
