@@ -158,6 +158,8 @@ class Fmp4Reader:
         elif kind == b"mdat" and self._moof:
             fragment = Fragment(self._moof, whole, parse_moof(self._moof))
             self._moof = b""
+            if self.init is None or any(run.track not in self.init.tracks for run in fragment.runs):
+                raise FormatError("footage of a track that nothing declares")
             return fragment
         return None  # mfra, free, … carry no footage
 
@@ -194,11 +196,11 @@ def find(data: bytes, path: str, within: Box | None = None) -> Box:
 def parse_init(ftyp: bytes, moov: bytes) -> Init:
     """Read the init part; raises FormatError."""
     movie = find(moov, "moov")
-    tracks = {}
-    for trak in boxes(moov, movie.payload, movie.end):
-        if trak.kind == b"trak":
-            track = _parse_track(moov, trak)
-            tracks[track.number] = track
+    try:
+        found = [_parse_track(moov, box) for box in boxes(moov, movie.payload, movie.end) if box.kind == b"trak"]
+    except (struct.error, IndexError) as error:
+        raise FormatError("the description of a track is cut short") from error
+    tracks = {track.number: track for track in found}
     if not ftyp or not tracks:
         raise FormatError("the stream declares no tracks")
     return Init(ftyp, moov, tracks)

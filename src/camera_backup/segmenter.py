@@ -46,6 +46,7 @@ class Segmenter:
         self._clock = clock
         self._on_segment = on_segment
         self._reader = Fmp4Reader()
+        self._init: Init | None = None
         self._open: SegmentFile | None = None
         self._last_start = datetime.min.replace(tzinfo=UTC)
 
@@ -54,7 +55,10 @@ class Segmenter:
         grown = False
         try:
             for part, _offset in self._reader.feed(data):
-                grown |= isinstance(part, Fragment) and self._add(part)
+                if isinstance(part, Init):
+                    self._init = part
+                elif self._init is not None:
+                    grown |= self._add(part, self._init)
         except FormatError as error:
             raise SourceError(str(error), cause="garbage", subject=self._camera) from error
         return grown
@@ -70,10 +74,7 @@ class Segmenter:
             ending, self._open = self._open, None
             self._on_segment(ending.close())
 
-    def _add(self, fragment: Fragment) -> bool:
-        init = self._reader.init
-        if init is None:
-            raise SourceError("footage came before its description", cause="garbage", subject=self._camera)
+    def _add(self, fragment: Fragment, init: Init) -> bool:
         keyframe = fragment.starts_with_keyframe(init)
         start = self._start_of(fragment, init)
         if self._open is not None and keyframe and self._slot(start) != self._slot(self._open.start):
