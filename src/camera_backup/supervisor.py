@@ -147,9 +147,9 @@ class Supervisor:
 
     def _say(self, name: str, line: str) -> None:
         if os.environ.get(FORMAT_VARIABLE) == "json":
-            print(line, file=self._out, flush=True)  # noqa: T201 - each line says who speaks by its fields
+            print(line, file=self._out, flush=True)
         else:
-            print(f"{name:<{self._width}} | {line}", file=self._out, flush=True)  # noqa: T201 - what it is for
+            print(f"{name:<{self._width}} | {line}", file=self._out, flush=True)
 
 
 def _die_with_parent() -> None:
