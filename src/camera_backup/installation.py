@@ -1,0 +1,118 @@
+"""Preparing a machine and taking everything back: user, group, folders and the configuration's template.
+
+Nothing here overwrites a configuration or touches footage.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from camera_backup import config_file, system_tools, units
+from camera_backup.config import Storage
+from camera_backup.errors import ConfigError
+from camera_backup.generation import FileContent, Plan, plan
+from camera_backup.system_files import apply, below, look, needs_root, write
+from camera_backup.unit_templates import marked, template
+
+CONFIG = PurePosixPath(config_file.DEFAULT_PATH)
+SYSUSERS = PurePosixPath("/usr/lib/sysusers.d/camera-backup.conf")
+TMPFILES = PurePosixPath("/usr/lib/tmpfiles.d/camera-backup.conf")
+BOOT_LINK = units.UNITS / "multi-user.target.wants" / units.TARGET
+
+# In the state folder; everything else that may lie there is not ours to remove.
+STATE_FILES = ("catalogue.*", "catalogue-*", "*.lock")
+STATE_FOLDERS = ("accounts",)
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What `uninstall` takes away, and where that stays which it never touches. Paths are the target machine's."""
+
+    files: Plan
+    state: tuple[PurePosixPath, ...]
+    footage: PurePosixPath
+    config_stays: bool
+
+
+def installed_files() -> dict[PurePosixPath, FileContent]:
+    """Return path → content of what an installation consists of, apart from the configuration."""
+    return {
+        SYSUSERS: FileContent(marked(template("sysusers.conf"))),
+        TMPFILES: FileContent(marked(template("tmpfiles.conf"))),
+    }
+
+
+def plan_installation(root: Path) -> tuple[Plan, bool]:
+    """Return which files to write, and whether the configuration's template is among what is missing."""
+    wanted = installed_files()
+    found = look(root, wanted, (), lambda _path: False)
+    config = below(root, CONFIG)
+    return plan(wanted, found), not (config.exists() or config.is_symlink())
+
+
+def install(root: Path, files: Plan, *, with_config: bool) -> None:
+    """Do what `plan_installation` found; users and folders are put right every time."""
+    apply(files, installed_files(), root)
+    try:
+        if with_config:
+            write(root, CONFIG, FileContent(template("config.yaml"), mode=0o640))
+    except PermissionError as error:
+        raise needs_root(root) from error
+    system_tools.create_users(SYSUSERS.name, root)
+    system_tools.create_folders(TMPFILES.name, root)
+
+
+def plan_removal(root: Path, *, purge: bool) -> Removal:
+    """Return what `uninstall` would remove; `purge` adds configuration, catalogue and tokens."""
+    storage = _storage(root)
+    patterns = (*units.PATTERNS, str(SYSUSERS), str(TMPFILES))
+    files = plan({}, look(root, (), patterns, units.is_sealed_settings))
+    state = tuple(_state(root, storage)) if purge else ()
+    return Removal(files, state, PurePosixPath(storage.local_path), config_stays=not purge)
+
+
+def uninstall(root: Path, removal: Removal) -> None:
+    """Remove what `removal` names; units that run are stopped first."""
+    if root == system_tools.THIS_MACHINE and units.UNITS / units.TARGET in removal.files.remove:
+        system_tools.stop_everything(units.TARGET)
+    apply(removal.files, {}, root)
+    try:
+        below(root, BOOT_LINK).unlink(missing_ok=True)
+        for path in removal.state:
+            target = below(root, path)
+            shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)
+        if not removal.config_stays:
+            below(root, CONFIG).unlink(missing_ok=True)
+        for folder in (units.CREDENTIALS, CONFIG.parent):
+            _remove_if_empty(below(root, folder))
+    except PermissionError as error:
+        raise needs_root(root) from error
+    if root == system_tools.THIS_MACHINE:
+        system_tools.reload_systemd()
+
+
+def _storage(root: Path) -> Storage:
+    """Return the configured folders; a configuration that cannot be read leaves the defaults."""
+    try:
+        return config_file.load(below(root, CONFIG)).storage
+    except ConfigError:
+        return Storage()
+
+
+def _state(root: Path, storage: Storage) -> Iterator[PurePosixPath]:
+    folder, footage = below(root, PurePosixPath(storage.state_path)), below(root, PurePosixPath(storage.local_path))
+    for pattern in STATE_FILES:
+        yield from (_target(root, path) for path in sorted(folder.glob(pattern)) if path.is_file())
+    for name in STATE_FOLDERS:
+        if (folder / name).is_dir() and not footage.is_relative_to(folder / name):
+            yield _target(root, folder / name)
+
+
+def _target(root: Path, path: Path) -> PurePosixPath:
+    return PurePosixPath("/") / path.relative_to(root)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()

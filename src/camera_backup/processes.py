@@ -1,0 +1,76 @@
+"""Which processes a configuration asks for: written once, for the units and for `camera-backup run`."""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+from camera_backup.config import Camera, Config
+from camera_backup.settings import RecorderSettings, Sealed, UploaderSettings
+
+UPLOADER = "camera-uploader"
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One long-running process. `arguments` follow `camera-backup` on its command line."""
+
+    name: str
+    kind: Literal["recorder", "uploader"]
+    arguments: tuple[str, ...]
+    camera: str | None
+    description: str
+    settings: Sealed
+
+
+def processes(config: Config) -> tuple[Process, ...]:
+    """Return one recorder for every enabled camera, in the order of the file, and the uploader last."""
+    recorders = (_recorder(config, camera) for camera in config.cameras if camera.enabled)
+    return (*recorders, _uploader(config))
+
+
+def _recorder(config: Config, camera: Camera) -> Process:
+    settings = RecorderSettings(
+        camera=camera.name,
+        url=camera.rtsp_url.get_secret_value(),
+        folder=str(PurePosixPath(config.storage.local_path, camera.name)),
+        segment_duration=config.recording.segment_duration,
+        audio=camera.audio,
+    )
+    return Process(
+        name=f"camera-recorder-{camera.name}",
+        kind="recorder",
+        arguments=("record", camera.name),
+        camera=camera.name,
+        description=f"Record camera {camera.name}",
+        settings=settings,
+    )
+
+
+def _uploader(config: Config) -> Process:
+    s3, upload = config.s3, config.upload
+    settings = UploaderSettings(
+        spool=config.storage.local_path,
+        state=config.storage.state_path,
+        bucket=s3.bucket,
+        access_key_id=s3.access_key_id.get_secret_value(),
+        secret_access_key=s3.secret_access_key.get_secret_value(),
+        session_token=s3.session_token.get_secret_value() if s3.session_token else None,
+        endpoint=s3.endpoint,
+        region=s3.region,
+        prefix=s3.prefix,
+        addressing_style=s3.addressing_style,
+        storage_class=s3.storage_class,
+        ca_bundle=s3.ca_bundle,
+        safety_age=upload.safety_age,
+        check_interval=upload.check_interval,
+        delete_after_upload=upload.delete_after_upload,
+        workers=upload.workers,
+    )
+    return Process(
+        name=UPLOADER,
+        kind="uploader",
+        arguments=("upload",),
+        camera=None,
+        description="Upload finished segments of all cameras",
+        settings=settings,
+    )
