@@ -18,14 +18,13 @@ from pydantic import (
 )
 
 from camera_backup.credentials import KINDS, SecretReader
+from camera_backup.durations import seconds
 from camera_backup.errors import CredentialError
 from camera_backup.model import camera_name
 from camera_backup.redact import redact_url
 
 PLACEHOLDER = re.compile(r"YOUR_[A-Z0-9_]+|(?<=//)camera-ip(?=[:/]|$)|(?<=@)camera-ip(?=[:/]|$)")
 
-_SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(s|m|min|h|d)?")
 _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?|[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?")
 _PREFIX = re.compile(r"[A-Za-z0-9!_.*'()=+@,/-]{0,512}")
 _PATH_TROUBLE = re.compile(r"[\"'\\$*?\[\]]")
@@ -50,10 +49,7 @@ def _seconds(value: object) -> object:
     """Turn `90`, `1.5`, `60s`, `5m`, `1h` or `1d` into seconds."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("must be a duration (seconds as a number, or like 60s, 5m, 1h)")
-    return float(match[1]) * _SECONDS[match[2] or ""]
+    return seconds(value if isinstance(value, str) else "")
 
 
 def _secret(value: object, info: ValidationInfo) -> object:

@@ -1,5 +1,6 @@
 """Which processes a configuration asks for: written once, for the units and for `camera-backup run`."""
 
+import os
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
@@ -8,6 +9,9 @@ from camera_backup.config import Camera, Config
 from camera_backup.settings import RecorderSettings, Sealed, UploaderSettings
 
 UPLOADER = "camera-uploader"
+
+# Exit codes after which starting again cannot help: the configuration is wrong.
+NO_RESTART = frozenset({os.EX_CONFIG})
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,8 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from camera_backup import __version__, errors
-
-CONFIG = Path("/etc/camera-backup/config.yaml")
 
 COMMANDS = {
     "install": "prepare this machine: user, folders, configuration template",

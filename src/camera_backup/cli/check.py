@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 
 from camera_backup.check import Finding, check
-from camera_backup.cli import CONFIG, exit_code
-from camera_backup.config_file import load
+from camera_backup.cli import exit_code
+from camera_backup.config_file import DEFAULT_PATH, load
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("--config", type=Path, default=CONFIG, metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--config", type=Path, default=DEFAULT_PATH, metavar="FILE", help="default: %(default)s")
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
 
 

@@ -1,0 +1,75 @@
+"""Record and upload in the foreground: the very processes the units run, without systemd.
+
+Example: camera-backup run --config config.yaml
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from camera_backup import logs
+from camera_backup.clock import Clock, Stop, SystemClock
+from camera_backup.config import Config
+from camera_backup.config_file import DEFAULT_PATH, load
+from camera_backup.durations import seconds
+from camera_backup.errors import SpoolError
+from camera_backup.logs import Log
+from camera_backup.processes import processes
+from camera_backup.service import stop_on_signals
+from camera_backup.status import status
+from camera_backup.supervisor import Supervisor
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--config", type=Path, default=DEFAULT_PATH, metavar="FILE", help="default: %(default)s")
+    parser.add_argument(
+        "--for",
+        type=seconds,
+        metavar="TIME",
+        dest="time",
+        help="record this long (30s, 5m), upload all of it, then end",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Supervise until stopped, or until the time is over and everything is uploaded."""
+    config = load(arguments.config)
+    wanted = processes(config)
+    make_folders(config)
+    logs.setup()
+    clock = SystemClock()
+    with stop_on_signals() as stop:
+        supervisor = Supervisor(wanted, clock, Log("run"), sys.stdout)
+        try:
+            if arguments.time is None:
+                supervisor.run(stop)
+            else:
+                supervisor.run(stop, until=clock.monotonic() + arguments.time)
+                supervisor.end("recorder")
+                _drain(supervisor, config, clock, stop)
+        finally:
+            supervisor.end("recorder")
+            supervisor.end()
+    return 0
+
+
+def make_folders(config: Config) -> None:
+    """Make the folders that `install` and `generate` make on a server."""
+    spool = Path(config.storage.local_path)
+    for folder in (Path(config.storage.state_path), spool, *(spool / camera.name for camera in config.cameras)):
+        try:
+            folder.mkdir(mode=0o770, parents=True, exist_ok=True)
+        except OSError as error:
+            raise SpoolError(
+                error.strerror or str(error),
+                operation="create",
+                subject=str(folder),
+                hint="set storage.local_path and storage.state_path to folders of yours, or run this as root",
+            ) from error
+
+
+def _drain(supervisor: Supervisor, config: Config, clock: Clock, stop: Stop) -> None:
+    """Let the uploader work until nothing waits."""
+    while not stop.is_set() and any(camera.waiting for camera in status(config, clock.now())):
+        supervisor.run(stop, until=clock.monotonic() + 1)
