@@ -2,8 +2,6 @@
 
 import re
 
-from camera_backup.sources.rtsp_describe import Description
-
 # A fragment every half second bounds what a crash can cost; `default_base_moof` lets a fragment move between files.
 _MOVFLAGS = "+frag_keyframe+empty_moov+default_base_moof"
 FRAGMENT_MICROSECONDS = 500_000
@@ -36,14 +34,17 @@ def input_list(url: str, timeout: float) -> str:
     )
 
 
-def arguments(program: str, description: Description, audio: str) -> list[str]:
-    """Return the command that reads an ffconcat list from stdin and writes fragmented MP4 to stdout."""
+def arguments(program: str, video: str | None, audio: str | None, wish: str) -> list[str]:
+    """Return the command that reads an ffconcat list from stdin and writes fragmented MP4 to stdout.
+
+    `video` and `audio` are the encodings as SDP names them, `wish` is the configuration's `audio:`.
+    """
     command = [program, "-hide_banner", "-loglevel", "warning", "-nostats"]
     command += ["-f", "concat", "-safe", "0", "-protocol_whitelist", _PROTOCOLS, "-i", "pipe:0"]
     command += ["-map", "0:v:0", "-c:v", "copy"]
-    if description.video == "H265":
+    if video == "H265":
         command += ["-tag:v", "hvc1"]  # Apple's players know HEVC by this name only
-    command += audio_arguments(description.audio, audio)
+    command += audio_arguments(audio, wish)
     # A silent second stream must not make ffmpeg hold the other one back for its usual 10 s.
     command += ["-max_interleave_delta", str(FRAGMENT_MICROSECONDS)]
     command += ["-f", "mp4", "-movflags", _MOVFLAGS, "-frag_duration", str(FRAGMENT_MICROSECONDS)]

@@ -34,7 +34,8 @@ class RtspSource:
         """See `sources.Source`."""
         description = describe(self._settings.url, self._settings.stall_timeout)
         self._log.info("camera answers", video=description.video, audio=description.audio or "none")
-        child = self._start(ffmpeg.arguments(self._settings.ffmpeg, description, self._settings.audio))
+        program, wish = self._settings.ffmpeg, self._settings.audio
+        child = self._start(ffmpeg.arguments(program, description.video, description.audio, wish))
         complaints: deque[str] = deque(maxlen=20)
         try:
             self._pump(Ending(child, self._clock), sink, idle, stop, complaints)

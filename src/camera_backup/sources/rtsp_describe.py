@@ -11,7 +11,7 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from camera_backup.errors import SourceError
 
@@ -46,17 +46,16 @@ class Answer:
 def describe(url: str, timeout: float) -> Description:
     """Return what the camera at `url` sends, within `timeout` seconds. Raises SourceError with the cause."""
     parts = urlsplit(url)
-    host = parts.hostname or ""
     bare = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path or "/", parts.query, ""))
     deadline = time.monotonic() + timeout
     try:
-        with _connect(parts.scheme, host, parts.port or _PORTS[parts.scheme], timeout) as connection:
-            answer = _ask(connection, bare, 1, None, deadline)
-            if answer.status == 401 and parts.username is not None:  # noqa: PLR2004 - as in _STATUS_CAUSES
-                user, password = unquote(parts.username), unquote(parts.password or "")
-                answer = _ask(connection, bare, 2, _authorization(answer, bare, user, password), deadline)
+        answer = _ask(parts, bare, None, deadline)
+        if answer.status == 401 and parts.username is not None:  # noqa: PLR2004 - as in _STATUS_CAUSES
+            # On a connection of its own: some cameras hang up after a 401.
+            authorization = _authorization(answer, bare, unquote(parts.username), unquote(parts.password or ""))
+            answer = _ask(parts, bare, authorization, deadline) if authorization else answer
     except TimeoutError as error:
-        raise SourceError("the camera does not answer", cause="timeout", hint=f"is it on? {host}") from error
+        raise SourceError("the camera does not answer", cause="timeout", hint=f"is it on? {parts.hostname}") from error
     except ConnectionRefusedError as error:
         raise SourceError(
             "the camera refuses the connection", cause="refused", hint="is RTSP switched on, and the port right?"
@@ -96,9 +95,10 @@ def _judge(answer: Answer) -> Description:
     return description
 
 
-def _connect(scheme: str, host: str, port: int, timeout: float) -> socket.socket:
-    connection = socket.create_connection((host, port), timeout)
-    if scheme != "rtsps":
+def _connect(parts: SplitResult, timeout: float) -> socket.socket:
+    host = parts.hostname or ""
+    connection = socket.create_connection((host, parts.port or _PORTS[parts.scheme]), timeout)
+    if parts.scheme != "rtsps":
         return connection
     # Cameras come with self-signed certificates; TLS here keeps listeners out, as in ffmpeg, which does not verify.
     context = ssl.create_default_context()
@@ -107,20 +107,25 @@ def _connect(scheme: str, host: str, port: int, timeout: float) -> socket.socket
     return context.wrap_socket(connection, server_hostname=host)
 
 
-def _ask(connection: socket.socket, url: str, number: int, authorization: str | None, deadline: float) -> Answer:
-    lines = [f"DESCRIBE {url} RTSP/1.0", f"CSeq: {number}", "Accept: application/sdp", "User-Agent: camera-backup"]
+def _ask(parts: SplitResult, url: str, authorization: str | None, deadline: float) -> Answer:
+    lines = [f"DESCRIBE {url} RTSP/1.0", "CSeq: 1", "Accept: application/sdp", "User-Agent: camera-backup"]
     if authorization:
         lines.append(f"Authorization: {authorization}")
-    connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
     received = b""
-    while True:
-        if (answer := _parse_answer(received)) is not None:
-            return answer
-        connection.settimeout(max(0.001, deadline - time.monotonic()))
-        block = connection.recv(65536)
-        if not block or len(received) > MAX_ANSWER:
-            raise SourceError("what answers there does not speak RTSP", cause="garbage")
-        received += block
+    with _connect(parts, _left(deadline)) as connection:
+        connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        while (answer := _parse_answer(received)) is None:
+            connection.settimeout(_left(deadline))
+            block = connection.recv(65536)
+            if not block or len(received) > MAX_ANSWER:
+                raise SourceError("what answers there does not speak RTSP", cause="garbage")
+            received += block
+    return answer
+
+
+def _left(deadline: float) -> float:
+    """Return the seconds that are left, and a moment more when none are: zero would mean not to wait at all."""
+    return max(0.001, deadline - time.monotonic())
 
 
 def _parse_answer(data: bytes) -> Answer | None:
