@@ -2,22 +2,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from camera_backup.fmp4 import Fmp4Reader, FormatError, Fragment, Init
+from camera_backup.fmp4 import Fmp4Reader, FormatError, Fragment, Init, encode
 from tests.support.media import fragmented
 
 
-def read(data: bytes, block: int = 4096) -> tuple[Init, list[tuple[Fragment, int]]]:
+def read(data: bytes, block: int = 4096) -> tuple[Init, list[Fragment]]:
     reader = Fmp4Reader()
     parts = [part for at in range(0, len(data), block) for part in reader.feed(data[at : at + block])]
     init = reader.init
     assert init is not None
-    return init, [(part, offset) for part, offset in parts if isinstance(part, Fragment)]
+    return init, [part for part in parts if isinstance(part, Fragment)]
 
 
 def test_every_frame_of_the_stream_is_in_a_fragment() -> None:
     init, fragments = read(fragmented(seconds=6, fps=10))
     video = next(number for number, track in init.tracks.items() if track.kind == b"vide")
-    frames = sum(len(run.sizes) for fragment, _ in fragments for run in fragment.runs if run.track == video)
+    frames = sum(len(run.sizes) for fragment in fragments for run in fragment.runs if run.track == video)
     assert frames == 60
 
 
@@ -28,38 +28,44 @@ def test_how_the_stream_is_cut_into_reads_makes_no_difference(block: int) -> Non
     assert read(data, block) == read(data, len(data))
 
 
-def test_a_fragments_offset_is_where_it_lies_in_the_stream() -> None:
+def test_a_fragments_footage_lies_where_it_says() -> None:
     data = fragmented()
     _init, fragments = read(data)
-    assert all(data[offset:].startswith(fragment.moof + fragment.mdat) for fragment, offset in fragments)
+    assert all(data[fragment.mdat_at :].startswith(fragment.mdat) for fragment in fragments)
+
+
+@pytest.mark.parametrize("b_frames", [0, 2])
+def test_a_fragment_written_out_reads_back_the_same(b_frames: int) -> None:
+    init, fragments = read(fragmented(b_frames=b_frames))
+    written = init.ftyp + init.moov
+    for number, fragment in enumerate(fragments):
+        written += encode(fragment, number)[0]
+    _init, again = read(written)
+    assert [(fragment.runs, fragment.mdat) for fragment in again] == [(f.runs, f.mdat) for f in fragments]
 
 
 def test_key_frames_are_told_apart() -> None:
     init, fragments = read(fragmented(seconds=6, fps=10, gop=20))
-    starts = [round(fragment.start(init), 1) for fragment, _ in fragments if fragment.starts_with_keyframe(init)]
+    starts = [round(fragment.start(init), 1) for fragment in fragments if fragment.starts_with_keyframe(init)]
     assert starts == [0.0, 2.0, 4.0]
 
 
 def test_a_fragment_lasts_as_long_as_its_frames() -> None:
     init, fragments = read(fragmented(seconds=6, fps=10))
-    assert sum(fragment.duration(init) for fragment, _ in fragments) == pytest.approx(6, abs=0.11)
+    assert sum(fragment.duration(init) for fragment in fragments) == pytest.approx(6, abs=0.11)
 
 
 def test_a_moved_fragment_starts_earlier_and_is_otherwise_the_same() -> None:
     init, fragments = read(fragmented())
-    fragment = fragments[5][0]
-    data = fragmented()
-    moved = fragment.moved(init, 1.0)
-    _init, again = read(init.ftyp + init.moov + moved)
-    assert again[0][0].start(init) == pytest.approx(fragment.start(init) - 1.0, abs=0.001)
-    assert again[0][0].mdat == fragment.mdat
-    assert moved in data.replace(fragment.moof, again[0][0].moof)
+    moved = fragments[5].moved(init, 1.0)
+    assert moved.start(init) == pytest.approx(fragments[5].start(init) - 1.0, abs=0.001)
+    assert moved.mdat == fragments[5].mdat
+    assert [run.durations for run in moved.runs] == [run.durations for run in fragments[5].runs]
 
 
 def test_no_decode_time_is_moved_below_zero() -> None:
     init, fragments = read(fragmented())
-    _init, again = read(init.ftyp + init.moov + fragments[1][0].moved(init, 1e6))
-    assert again[0][0].start(init) == 0
+    assert fragments[1].moved(init, 1e6).start(init) == 0
 
 
 @pytest.mark.parametrize("data", [b"HTTP/1.1 200 OK\r\n\r\n", b"\0" * 64, b"\xff" * 64, b"\0\0\0\x08moovtrailing"])
@@ -76,10 +82,10 @@ def test_a_damaged_stream_raises_nothing_but_a_format_error(at: int, damage: byt
     data[at : at + len(damage)] = damage
     reader = Fmp4Reader()
     try:
-        parts = [part for part, _offset in reader.feed(bytes(data))]
+        parts = list(reader.feed(bytes(data)))
         for part in parts:
             if isinstance(part, Fragment) and reader.init:
-                part.moved(reader.init, 1.0)
+                encode(part.moved(reader.init, 1.0), 1)
                 part.starts_with_keyframe(reader.init)
     except FormatError:
         return

@@ -13,14 +13,14 @@ NOON = datetime(2024, 1, 18, 12, 0, 0, 100_000, tzinfo=UTC)
 
 
 class StreamClock:
-    """A clock that runs with the stream: each fragment of half a second arrives half a second after the last."""
+    """A clock that runs with the stream: half a second a fragment; the first two are taken together."""
 
     def __init__(self, start: datetime, step: float = 0.5) -> None:
         self.moments = self._run(start, step)
 
     @staticmethod
     def _run(start: datetime, step: float) -> Iterator[datetime]:
-        moment = start
+        moment = start + timedelta(seconds=step)
         while True:
             moment += timedelta(seconds=step)
             yield moment

@@ -1,24 +1,27 @@
-"""Fragmented MP4 (ISO/IEC 14496-12) as a stream of bytes: taken apart into its init part and its fragments.
+"""Fragmented MP4 (ISO/IEC 14496-12) as a stream of bytes: taken apart into its init part and its fragments, and back.
 
-Every source hands the recorder such a stream; each fragment is whole in itself (`default-base-is-moof`), so it can
-be moved to another file by changing nothing but its decode times. Standard library only.
+Every source hands the recorder such a stream. A fragment's samples are never touched; its header is written anew, so
+that it can stand in another file and at another time. Standard library only.
 """
 
 import struct
 import sys
 from array import array
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, groupby
 
 MAX_BOX = 1 << 30
 
 _HEADER = struct.Struct(">I4s")
 _NON_SYNC = 0x0001_0000  # sample_is_non_sync_sample
+_SYNC_SAMPLE, _OTHER_SAMPLE = 0x0200_0000, 0x0101_0000  # depends on no other; depends on others
 
 # tfhd and trun flags of ISO/IEC 14496-12, 8.8.7 and 8.8.8
 _TFHD_BASE_OFFSET, _TFHD_DESCRIPTION, _TFHD_DURATION, _TFHD_SIZE, _TFHD_FLAGS = 0x01, 0x02, 0x08, 0x10, 0x20
 _TRUN_OFFSET, _TRUN_FIRST_FLAGS = 0x001, 0x004
 _TRUN_DURATION, _TRUN_SIZE, _TRUN_FLAGS, _TRUN_CTS = 0x100, 0x200, 0x400, 0x800
+_TFHD_BASE_IS_MOOF = 0x02_0000
 
 
 class FormatError(ValueError):
@@ -52,22 +55,17 @@ class Init:
     moov: bytes
     tracks: dict[int, Track]
 
-    def moved(self, run: "Run", seconds: float) -> int:
-        """Return the decode time of `run` moved by `-seconds`, in ticks, never below zero."""
-        return max(0, run.decode_time - round(seconds * self.tracks[run.track].timescale))
-
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """Samples of one track that lie one behind the other.
 
-    `decode_time` and the durations are in ticks of the track, `offset` is from the start of the fragment in bytes;
-    `durations`, `sizes`, `sync` and `offsets_to_presentation` have one entry a sample.
+    `decode_time` and the durations are in ticks of the track, `offset` is from the start of the `mdat` box in bytes;
+    `durations`, `sizes`, `sync` and `presentation` (presentation less decode time) have one entry a sample.
     """
 
     track: int
     decode_time: int
-    decode_time_at: int
     offset: int
     durations: list[int]
     sizes: list[int]
@@ -77,16 +75,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Fragment:
-    """One `moof` with its `mdat`, as they came, and what the `moof` says."""
+    """Samples, and the `mdat` box that holds them; `mdat_at` is where that box lay in the stream it was read from."""
 
-    moof: bytes
-    mdat: bytes
     runs: tuple[Run, ...]
-
-    @property
-    def size(self) -> int:
-        """The fragment's size in bytes."""
-        return len(self.moof) + len(self.mdat)
+    mdat: bytes
+    mdat_at: int
 
     def starts_with_keyframe(self, init: Init) -> bool:
         """Tell whether a decoder can start here: the first video sample is a key frame, or there is no video."""
@@ -107,14 +100,13 @@ class Fragment:
         video = [length for track, length in lengths.items() if init.tracks[track].kind == b"vide"]
         return max(video or lengths.values())
 
-    def moved(self, init: Init, seconds: float) -> bytes:
-        """Return the fragment's bytes with all decode times moved by `-seconds`, never below zero."""
-        moof = bytearray(self.moof)
-        for run in self.runs:
-            struct.pack_into(
-                ">Q" if moof[run.decode_time_at] else ">I", moof, run.decode_time_at + 4, init.moved(run, seconds)
-            )
-        return bytes(moof) + self.mdat
+    def moved(self, init: Init, seconds: float) -> "Fragment":
+        """Return the fragment with all decode times moved by `-seconds`, never below zero."""
+        runs = (
+            replace(run, decode_time=max(0, run.decode_time - round(seconds * init.tracks[run.track].timescale)))
+            for run in self.runs
+        )
+        return replace(self, runs=tuple(runs))
 
 
 class Fmp4Reader:
@@ -127,16 +119,16 @@ class Fmp4Reader:
         self._consumed = 0
         self.init: Init | None = None
 
-    def feed(self, data: bytes) -> Iterator[tuple[Init | Fragment, int]]:
-        """Add `data`; yield the parts it completes, each with its offset in the stream. Raises FormatError."""
+    def feed(self, data: bytes) -> Iterator[Init | Fragment]:
+        """Add `data`; yield the parts it completes. Raises FormatError for what is no fragmented MP4."""
         self._buffer += data
         while (size := self._complete()) is not None:
             whole = bytes(self._buffer[:size])
             del self._buffer[:size]
-            self._consumed += size
             part = self._take(whole)
+            self._consumed += size
             if part is not None:
-                yield part, self._consumed - (part.size if isinstance(part, Fragment) else size)
+                yield part
 
     def _complete(self) -> int | None:
         if len(self._buffer) < _HEADER.size:
@@ -156,7 +148,7 @@ class Fmp4Reader:
         elif kind == b"moof":
             self._moof = whole
         elif kind == b"mdat" and self._moof:
-            fragment = Fragment(self._moof, whole, parse_moof(self._moof))
+            fragment = Fragment(parse_moof(self._moof), whole, self._consumed)
             self._moof = b""
             if self.init is None or any(run.track not in self.init.tracks for run in fragment.runs):
                 raise FormatError("footage of a track that nothing declares")
@@ -219,7 +211,7 @@ def _parse_track(moov: bytes, trak: Box) -> Track:
 
 
 def parse_moof(moof: bytes) -> tuple[Run, ...]:
-    """Read the runs of a fragment, in file order; raises FormatError."""
+    """Read the runs of a fragment that its `mdat` follows at once, in file order; raises FormatError."""
     try:
         outer = find(moof, "moof")
         trafs = (box for box in boxes(moof, outer.payload, outer.end) if box.kind == b"traf")
@@ -233,16 +225,14 @@ def parse_moof(moof: bytes) -> tuple[Run, ...]:
 
 def _parse_traf(moof: bytes, traf: Box) -> Iterator[Run]:
     defaults = (0, 0, 0, 0)
-    decode_time = decode_time_at = 0
+    decode_time = 0
     for box in boxes(moof, traf.payload, traf.end):
         if box.kind == b"tfhd":
             defaults = _parse_tfhd(moof, box.payload)
         elif box.kind == b"tfdt":
-            decode_time_at = box.payload
-            form = ">Q" if moof[box.payload] else ">I"
-            (decode_time,) = struct.unpack_from(form, moof, box.payload + 4)
+            (decode_time,) = struct.unpack_from(">Q" if moof[box.payload] else ">I", moof, box.payload + 4)
         elif box.kind == b"trun":
-            run = _parse_trun(moof, box, defaults, (decode_time, decode_time_at))
+            run = _parse_trun(moof, box, defaults, decode_time)
             decode_time += sum(run.durations)
             if run.sizes:
                 yield run
@@ -258,7 +248,7 @@ def _parse_tfhd(moof: bytes, at: int) -> tuple[int, int, int, int]:
     return (number, *values)
 
 
-def _parse_trun(moof: bytes, box: Box, defaults: tuple[int, int, int, int], time: tuple[int, int]) -> Run:
+def _parse_trun(moof: bytes, box: Box, defaults: tuple[int, int, int, int], decode_time: int) -> Run:
     number, duration, size, flags = defaults
     word, count = struct.unpack_from(">II", moof, box.payload)
     at = box.payload + 8
@@ -282,10 +272,50 @@ def _parse_trun(moof: bytes, box: Box, defaults: tuple[int, int, int, int], time
     presentation = [value - (1 << 32) if value >> 31 else value for value in column(_TRUN_CTS, 0)]
     return Run(
         number,
-        *time,
-        offset,
+        decode_time,
+        offset - len(moof),
         column(_TRUN_DURATION, duration),
         column(_TRUN_SIZE, size),
         [not value & _NON_SYNC for value in words],
         presentation,
     )
+
+
+def encode(fragment: Fragment, sequence: int) -> tuple[bytes, int]:
+    """Return the fragment as bytes, with a header that says what its runs say, and where in them its `mdat` starts."""
+    trafs = [list(runs) for _track, runs in groupby(fragment.runs, key=lambda run: run.track)]
+    # The offsets of samples are counted from the header's start, so its size must be known before it is written.
+    size = len(_moof(trafs, sequence, 0))
+    return _moof(trafs, sequence, size) + fragment.mdat, size
+
+
+def _moof(trafs: list[list[Run]], sequence: int, size: int) -> bytes:
+    parts = [full_box(b"mfhd", 0, struct.pack(">I", sequence))]
+    for runs in trafs:
+        tfhd = full_box(b"tfhd", 0, struct.pack(">I", runs[0].track), _TFHD_BASE_IS_MOOF)
+        tfdt = full_box(b"tfdt", 1, struct.pack(">Q", runs[0].decode_time))
+        parts.append(make_box(b"traf", tfhd, tfdt, *(_trun(run, size) for run in runs)))
+    return make_box(b"moof", *parts)
+
+
+def _trun(run: Run, size: int) -> bytes:
+    flags = [_SYNC_SAMPLE if sync else _OTHER_SAMPLE for sync in run.sync]
+    word = _TRUN_OFFSET | _TRUN_DURATION | _TRUN_SIZE | _TRUN_FLAGS
+    columns = [run.durations, run.sizes, flags]
+    if any(run.presentation):
+        word |= _TRUN_CTS
+        columns.append([offset & 0xFFFF_FFFF for offset in run.presentation])
+    count = len(run.sizes)
+    table = struct.pack(f">{count * len(columns)}I", *chain.from_iterable(zip(*columns, strict=True)))
+    return full_box(b"trun", 1, struct.pack(">Ii", count, size + run.offset) + table, word)
+
+
+def make_box(kind: bytes, *parts: bytes) -> bytes:
+    """Return a box of that kind around the parts."""
+    payload = b"".join(parts)
+    return struct.pack(">I4s", len(payload) + 8, kind) + payload
+
+
+def full_box(kind: bytes, version: int, payload: bytes, flags: int = 0) -> bytes:
+    """Return a box that starts with a version and flags."""
+    return make_box(kind, struct.pack(">I", version << 24 | flags), payload)

@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from camera_backup.fmp4 import Box, Fragment, Init, Run, boxes, find
+from camera_backup.fmp4 import Box, Fragment, Init, Run, boxes, find, full_box, make_box
 
 FREE = struct.pack(">I4sQ", 16, b"free", 0)
 MOVIE_TIMESCALE = 1000
@@ -34,18 +34,18 @@ class TrackIndex:
         self.chunk_offsets = array("Q")
         self.chunk_counts = array("I")
 
-    def add(self, run: Run, decode_time: int, fragment_offset: int) -> None:
-        """Add a run of the fragment that starts at `fragment_offset` in the file."""
+    def add(self, run: Run, mdat_at: int) -> None:
+        """Add a run of the fragment whose `mdat` lies at `mdat_at` in the file."""
         if not self.sizes:
-            self.first_time = self.next_time = decode_time
-        elif decode_time != self.next_time:
-            self._stretch(decode_time - self.next_time)
+            self.first_time = self.next_time = run.decode_time
+        elif run.decode_time != self.next_time:
+            self._stretch(run.decode_time - self.next_time)
         count = len(self.sizes)
         self.sync.extend(count + number for number, sync in enumerate(run.sync, 1) if sync)
         self.durations.extend(run.durations)
         self.sizes.extend(run.sizes)
         self.presentation.extend(run.presentation)
-        self.chunk_offsets.append(fragment_offset + run.offset)
+        self.chunk_offsets.append(mdat_at + run.offset)
         self.chunk_counts.append(len(run.sizes))
         self.next_time += sum(run.durations)
 
@@ -57,17 +57,16 @@ class TrackIndex:
 
 
 class Index:
-    """Gathers what a segment holds, to close it with; decode times are moved by `-base` seconds."""
+    """Gathers what a segment holds, to close it with."""
 
-    def __init__(self, init: Init, base: float = 0.0) -> None:
+    def __init__(self, init: Init) -> None:
         self._init = init
-        self._base = base
         self._tracks = {number: TrackIndex() for number in init.tracks}
 
-    def add(self, fragment: Fragment, offset: int) -> None:
-        """Add a fragment that lies at `offset` in the file."""
+    def add(self, fragment: Fragment, mdat_at: int) -> None:
+        """Add a fragment whose `mdat` lies at `mdat_at` in the file."""
         for run in fragment.runs:
-            self._tracks[run.track].add(run, self._init.moved(run, self._base), offset)
+            self._tracks[run.track].add(run, mdat_at)
 
     def duration(self) -> float:
         """Return how long the segment lasts, in seconds."""
@@ -85,7 +84,7 @@ class Index:
                 parts.append(self._trak(old, child))
             elif child.kind != b"mvex":
                 parts.append(old[child.start : child.end])
-        return box(b"moov", *parts)
+        return make_box(b"moov", *parts)
 
     def _end(self, number: int) -> float:
         track = self._tracks[number]
@@ -104,10 +103,10 @@ class Index:
         edits.append((length, max(0, track.presentation[0])))
         elst = full_box(b"elst", 0, _table(">IiI", [(*edit, 0x10000) for edit in edits]))
         mdia = find(old, "mdia", trak)
-        return box(
+        return make_box(
             b"trak",
             _with_duration(old, tkhd, late + length, 16),
-            box(b"edts", elst),
+            make_box(b"edts", elst),
             _mdia(old, mdia, track),
         )
 
@@ -120,10 +119,10 @@ def _mdia(old: bytes, mdia: Box, track: TrackIndex) -> bytes:
         elif child.kind == b"minf":
             inner = boxes(old, child.payload, child.end)
             kept = [_stbl(old, part, track) if part.kind == b"stbl" else old[part.start : part.end] for part in inner]
-            parts.append(box(b"minf", *kept))
+            parts.append(make_box(b"minf", *kept))
         else:
             parts.append(old[child.start : child.end])
-    return box(b"mdia", *parts)
+    return make_box(b"mdia", *parts)
 
 
 def _stbl(old: bytes, stbl: Box, track: TrackIndex) -> bytes:
@@ -140,18 +139,7 @@ def _stbl(old: bytes, stbl: Box, track: TrackIndex) -> bytes:
     parts.append(full_box(b"stsz", 0, struct.pack(">I", 0) + _column(track.sizes)))
     parts.append(full_box(b"stsc", 0, _table(">III", stsc)))
     parts.append(full_box(b"co64", 0, _column(track.chunk_offsets)))
-    return box(b"stbl", *parts)
-
-
-def box(kind: bytes, *parts: bytes) -> bytes:
-    """Return a box of that kind around the parts."""
-    payload = b"".join(parts)
-    return struct.pack(">I4s", len(payload) + 8, kind) + payload
-
-
-def full_box(kind: bytes, version: int, payload: bytes, flags: int = 0) -> bytes:
-    """Return a box that starts with a version and flags."""
-    return box(kind, struct.pack(">I", version << 24 | flags), payload)
+    return make_box(b"stbl", *parts)
 
 
 def mdat_header(size: int) -> bytes:

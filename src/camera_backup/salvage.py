@@ -48,14 +48,14 @@ def close_leftover(file: BinaryIO) -> None:
     if _is_closed(file):
         return
     init, end, index = None, 0, None
-    for part, offset in _parts(file):
+    for part in _parts(file):
         if isinstance(part, Init):
             if init is not None:
                 break  # the index that was being written when the run ended
             init, index = part, Index(part)
         elif index is not None:
-            index.add(part, offset)
-            end = offset + part.size
+            index.add(part, part.mdat_at)
+            end = part.mdat_at + len(part.mdat)
     if init is None or index is None or not end:
         raise FormatError("no footage in it")
     file.truncate(end)
@@ -77,8 +77,8 @@ def _is_closed(file: BinaryIO) -> bool:
     return closed
 
 
-def _parts(file: BinaryIO) -> Iterator[tuple[Init | Fragment, int]]:
-    """Yield what is whole in the file, each part with its offset; what is cut short or zeroed ends it."""
+def _parts(file: BinaryIO) -> Iterator[Init | Fragment]:
+    """Yield what is whole in the file; what is cut short or zeroed ends it."""
     reader = Fmp4Reader()
     try:
         while block := file.read(BLOCK):

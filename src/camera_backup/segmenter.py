@@ -12,10 +12,11 @@ from pathlib import Path
 
 from camera_backup.clock import Clock
 from camera_backup.errors import SourceError, SpoolError
-from camera_backup.fmp4 import Fmp4Reader, FormatError, Fragment, Init
+from camera_backup.fmp4 import Fmp4Reader, FormatError, Fragment, Init, encode
 from camera_backup.model import CameraName, Segment
 from camera_backup.mp4_index import FREE, Index, mdat_header
 from camera_backup.spool_writer import OpenSegment
+from camera_backup.timeline import Timeline
 
 JITTER = 5.0
 
@@ -47,6 +48,7 @@ class Segmenter:
         self._on_segment = on_segment
         self._reader = Fmp4Reader()
         self._init: Init | None = None
+        self._timeline: Timeline | None = None
         self._open: SegmentFile | None = None
         self._last_start = datetime.min.replace(tzinfo=UTC)
 
@@ -54,11 +56,11 @@ class Segmenter:
         """Take more of the stream; tell whether footage came of it. Raises SourceError for garbage, SpoolError."""
         grown = False
         try:
-            for part, _offset in self._reader.feed(data):
+            for part in self._reader.feed(data):
                 if isinstance(part, Init):
-                    self._init = part
-                elif self._init is not None:
-                    grown |= self._add(part, self._init)
+                    self._init, self._timeline = part, Timeline(part)
+                elif self._timeline is not None:
+                    grown |= self._add_all(self._timeline.take(part))
         except FormatError as error:
             raise SourceError(str(error), cause="garbage", subject=self._camera) from error
         return grown
@@ -70,30 +72,41 @@ class Segmenter:
 
     def finish(self) -> None:
         """Close and publish the open segment: the stream has ended."""
+        if self._timeline is not None:
+            self._add_all(self._timeline.rest())
+        self._close()
+
+    def _close(self) -> None:
         if self._open is not None:
             ending, self._open = self._open, None
             self._on_segment(ending.close())
 
-    def _add(self, fragment: Fragment, init: Init) -> bool:
+    def _add_all(self, fragments: list[Fragment]) -> bool:
+        """Write fragments that are ready; tell whether footage came of it."""
+        if self._init is None or not fragments:
+            return False
+        # A fragment is handed over as soon as its last frame is here.
+        start = self._clock.now() - timedelta(seconds=sum(fragment.duration(self._init) for fragment in fragments))
+        written = False
+        for fragment in fragments:
+            written |= self._add(fragment, self._init, start)
+            start += timedelta(seconds=fragment.duration(self._init))
+        return written
+
+    def _add(self, fragment: Fragment, init: Init, start: datetime) -> bool:
         keyframe = fragment.starts_with_keyframe(init)
-        start = self._start_of(fragment, init)
+        # Jitter must not run backwards over a boundary; a step of the clock is followed.
+        if 0 < (self._last_start - start).total_seconds() < JITTER:
+            start = self._last_start
+        self._last_start = start
         if self._open is not None and keyframe and self._slot(start) != self._slot(self._open.start):
-            self.finish()
+            self._close()
         if self._open is None:
             if not keyframe:
                 return False  # nothing could decode it
             self._open = SegmentFile(self._camera, self._folder, init, start, fragment.start(init))
         self._open.add(fragment)
         return True
-
-    def _start_of(self, fragment: Fragment, init: Init) -> datetime:
-        """Return when the fragment's first frame was here: a fragment is handed over as soon as it ends."""
-        start = self._clock.now() - timedelta(seconds=fragment.duration(init))
-        # Jitter must not run backwards over a boundary; a step of the clock is followed.
-        if 0 < (self._last_start - start).total_seconds() < JITTER:
-            start = self._last_start
-        self._last_start = start
-        return start
 
     def _slot(self, moment: datetime) -> int:
         return math.floor(moment.timestamp() / self._segment_duration)
@@ -106,17 +119,20 @@ class SegmentFile:
         self.start = start
         self._init = init
         self._base = base
-        self._index = Index(init, base)
+        self._index = Index(init)
+        self._fragments = 0
         self._file = OpenSegment(camera, folder, start, ".mp4")
         self._head = init.ftyp + FREE + init.moov
 
     def add(self, fragment: Fragment) -> None:
         """Write a fragment; head and first fragment go out as one, so that no file without footage is left behind."""
         moved = fragment.moved(self._init, self._base)
+        self._fragments += 1
+        data, mdat_at = encode(moved, self._fragments)
         offset = self._file.size + len(self._head)
-        self._file.write(self._head + moved)
+        self._file.write(self._head + data)
         self._head = b""
-        self._index.add(fragment, offset)
+        self._index.add(moved, offset + mdat_at)
 
     def sync(self) -> None:
         """Make what is written survive a power cut."""

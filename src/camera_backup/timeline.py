@@ -1,0 +1,93 @@
+"""Makes the times of a camera's stream believable before they are stored. Standard library only.
+
+ffmpeg hands over the first pictures of an RTSP stream without a time when they arrive before the camera's first
+sender report, and its MP4 writer then puts them at zero: a picture that seems to last for seconds, and sound that no
+longer fits it. The pictures after them tell when they must have been.
+"""
+
+from dataclasses import replace
+from itertools import pairwise
+from statistics import median
+
+from camera_backup.fmp4 import Fragment, Init, Run
+
+ENOUGH = 8  # so many pictures are compared; with fewer than LEAST nothing shows what is usual
+LEAST = 3
+FACTOR = 5  # a gap so many times the usual one is no frame's duration
+SHORTEST = 0.2  # seconds; jitter up to here is believed
+
+
+class Timeline:
+    """Takes the fragments of one stream in order; the first are held back until there are pictures enough to compare."""
+
+    def __init__(self, init: Init) -> None:
+        self._init = init
+        self._video = next((number for number, track in init.tracks.items() if track.kind == b"vide"), None)
+        self._held: list[Fragment] = []
+        self._settled = self._video is None
+
+    def take(self, fragment: Fragment) -> list[Fragment]:
+        """Take the next fragment; return those that are ready, in order."""
+        if self._settled:
+            return [fragment]
+        self._held.append(fragment)
+        pictures = sum(len(run.sizes) for held in self._held for run in held.runs if run.track == self._video)
+        if pictures < ENOUGH:
+            return []
+        self._settled = True
+        return self._mend_held()
+
+    def rest(self) -> list[Fragment]:
+        """Return what is still held back: the stream has ended."""
+        return self._mend_held()
+
+    def _mend_held(self) -> list[Fragment]:
+        held, self._held = self._held, []
+        runs = [run for fragment in held for run in fragment.runs if run.track == self._video]
+        if self._video is None or sum(len(run.sizes) for run in runs) < LEAST:
+            return held
+        mended = iter(_mend(runs, self._init.tracks[self._video].timescale))
+        return [
+            replace(fragment, runs=tuple(next(mended) if run.track == self._video else run for run in fragment.runs))
+            for fragment in held
+        ]
+
+
+def _mend(runs: list[Run], timescale: int) -> list[Run]:
+    decode, present = [], []
+    for run in runs:
+        time = run.decode_time
+        for duration, offset in zip(run.durations, run.presentation, strict=True):
+            decode.append(time)
+            present.append(time + offset)
+            time += duration
+    gaps = [after - before for before, after in pairwise(decode)]
+    usual = int(median(gaps))
+    limit = max(FACTOR * usual, round(SHORTEST * timescale))
+    wrong = [number for number, gap in enumerate(gaps) if gap > limit]
+    if not wrong:
+        return runs
+    good = wrong[-1] + 1
+    for number in range(good):
+        decode[number] = max(0, decode[good] - (good - number) * usual)
+    # The first picture had no presentation time either; as a key frame it is shown before all others.
+    present[0] = max(decode[0], min(present[1:]) - usual)
+    return _cut(runs, decode, present)
+
+
+def _cut(runs: list[Run], decode: list[int], present: list[int]) -> list[Run]:
+    """Return the runs with these times; the duration of the very last sample stays."""
+    ends = [*decode[1:], decode[-1] + runs[-1].durations[-1]]
+    mended, at = [], 0
+    for run in runs:
+        span = slice(at, at + len(run.sizes))
+        at = span.stop
+        mended.append(
+            replace(
+                run,
+                decode_time=decode[span.start],
+                durations=[end - start for start, end in zip(decode[span], ends[span], strict=True)],
+                presentation=[shown - start for start, shown in zip(decode[span], present[span], strict=True)],
+            )
+        )
+    return mended
