@@ -18,7 +18,7 @@ SHORTEST = 0.2  # seconds; jitter up to here is believed
 
 
 class Timeline:
-    """Takes the fragments of one stream in order; the first are held back until there are pictures enough to compare."""
+    """Takes the fragments of one stream in order; the first wait until there are pictures enough to compare."""
 
     def __init__(self, init: Init) -> None:
         self._init = init
