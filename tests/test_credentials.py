@@ -98,5 +98,5 @@ def test_the_name_of_a_credential_stays_in_its_folder(tmp_path: Path, name: str)
 
 
 def test_a_credential_that_is_nowhere_is_told_with_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(CredentialError, match="no such credential .systemd-creds encrypt"):
+    with pytest.raises(CredentialError, match=r"no such credential .systemd-creds encrypt"):
         SecretReader({}, (tmp_path,)).read("credential", "key")

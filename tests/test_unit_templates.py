@@ -32,7 +32,7 @@ PIECES = [
 
 def hostile_words(count: int) -> list[str]:
     """Give strings made of what systemd, shells and printf give a meaning to; the same ones every time."""
-    chance = random.Random(7)  # noqa: S311 - variety, not secrecy
+    chance = random.Random(7)
     alphabet = [*SPECIAL, *PIECES, *string.ascii_letters, "ü", "漢", "\u202e", "\u2028", "🎥", "\u00a0"]
     return ["", *("".join(chance.choices(alphabet, k=chance.randint(1, 40))) for _ in range(count - 1))]
 

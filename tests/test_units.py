@@ -129,7 +129,7 @@ def test_systemd_reads_the_recorders_unit_together_with_its_drop_in(tmp_path: Pa
     dump = systemd.parsed(written(tmp_path, load(tmp_path)), RECORDER.name)
     assert systemd.command_lines(dump) == [["/usr/bin/env", "record", "front-door"]]
     assert "10-hardening.conf" in dump
-    for setting in ("NoNewPrivileges: yes", "ProtectSystem: strict", "UMask: 0007", "User: camrec-front-door"):
+    for setting in ("ProtectSystem: strict", "PrivateUsers: yes", "UMask: 0007", "User: camrec-front-door"):
         assert f"{setting}\n" in dump
 
 

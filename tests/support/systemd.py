@@ -50,7 +50,8 @@ def complaints(folder: Path, *units: str) -> str:
 
 def _words(line: str) -> list[str]:
     """Split as systemd quotes: blanks between words, double quotes, and a backslash before special characters."""
-    words, word, quoted, begun = [], "", False, False
+    words: list[str] = []
+    word, quoted, begun = "", False, False
     characters = iter(line)
     for character in characters:
         if character == "\\":
