@@ -21,7 +21,7 @@ TMPFILES = PurePosixPath("/usr/lib/tmpfiles.d/camera-backup.conf")
 BOOT_LINK = units.UNITS / "multi-user.target.wants" / units.TARGET
 
 # In the state folder; everything else that may lie there is not ours to remove.
-STATE_FILES = ("catalogue.*", "catalogue-*", "*.lock")
+STATE_FILES = ("catalogue.*", "uploader.lock")
 STATE_FOLDERS = ("accounts",)
 
 

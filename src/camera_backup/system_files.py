@@ -13,6 +13,11 @@ _FOLDER = 0o755
 _SECRET_FOLDER = 0o700
 
 
+def root_folder(text: str) -> Path:
+    """Return the folder that `--root` names, without symlinks and in one spelling, so that `//` is `/`."""
+    return Path("/" + os.path.realpath(text).lstrip("/"))
+
+
 def below(root: Path, path: PurePosixPath) -> Path:
     """Return where the target machine's absolute `path` lies when its file system is at `root`."""
     return root / path.relative_to("/")

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from camera_backup.errors import UnavailableError, UsageError
 from camera_backup.system_users import UPLOADER_USER
+from camera_backup.units import hidden_below
 
 THIS_MACHINE = Path("/")
 
@@ -47,20 +48,24 @@ def reload_systemd() -> None:
         _run("systemctl", [], "daemon-reload")
 
 
-def program(override: str | None = None) -> PurePosixPath:
-    """Return the absolute path of `camera-backup` for the units: `override`, or the one installed with us.
+def program(override: str | None = None, executable: str = sys.executable) -> PurePosixPath:
+    """Return the absolute path of `camera-backup` for the units: `override`, or the one beside Python's `executable`.
 
     The path stays the same over an upgrade where /usr/local/bin/camera-backup leads to it. Raises UsageError or
-    UnavailableError if there is none.
+    UnavailableError if there is none that units could start.
     """
     if override is not None:
         if not PurePosixPath(override).is_absolute():
             raise UsageError("--program takes a whole path, from / on")
         return PurePosixPath(override)
-    installed = Path(sys.executable).with_name("camera-backup")
+    hint = "install it below /opt or name it with --program PATH"
+    installed = Path(executable).with_name("camera-backup")
     if not os.access(installed, os.X_OK):
-        hint = "name the installed command with --program /path/to/camera-backup"
-        raise UnavailableError(f"there is no camera-backup beside {sys.executable}", hint=hint)
+        raise UnavailableError(f"there is no camera-backup beside {executable}", hint=hint)
+    # The folder may be fine and the Python in it yet be a link into somebody's home.
+    python = PurePosixPath(Path(executable).resolve())
+    if (parent := hidden_below(python)) is not None:
+        raise UnavailableError(f"the units see nothing below {parent}, where {python} lies", hint=hint)
     return PurePosixPath(_LINK if _LINK.exists() and _LINK.samefile(installed) else installed)
 
 

@@ -94,6 +94,11 @@ def credential_path(process: Process) -> PurePosixPath:
     return CREDENTIALS / f"{process.name}.json"
 
 
+def hidden_below(path: PurePosixPath) -> PurePosixPath | None:
+    """Return the folder that hides `path` from the units; None if they can see it."""
+    return next((parent for parent in HIDDEN if path.is_relative_to(parent)), None)
+
+
 def _tmpfiles(config: Config) -> str:
     return render(
         "tmpfiles-cameras.conf",
@@ -123,8 +128,7 @@ def _refuse_hidden(config: Config, program: PurePosixPath) -> None:
     problems = tuple(
         f"{what}: {path} is hidden from the units, which see nothing below {parent}"
         for what, path in paths.items()
-        for parent in HIDDEN
-        if path is not None and PurePosixPath(path).is_relative_to(parent)
+        if path is not None and (parent := hidden_below(PurePosixPath(path))) is not None
     )
     if problems:
         hint = "use folders like /var/lib, /srv or /mnt, and a program below /opt or /usr"

@@ -17,13 +17,13 @@ from camera_backup import config_file, system_tools, units
 from camera_backup.errors import UnavailableError
 from camera_backup.generation import FileContent, Plan, difference, plan
 from camera_backup.next_steps import next_steps
-from camera_backup.system_files import apply, below, look
+from camera_backup.system_files import apply, below, look, root_folder
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("--config", metavar="FILE", type=Path, help=f"default: {config_file.DEFAULT_PATH}")
-    parser.add_argument("--root", metavar="DIR", type=Path, default=Path("/"), help="write below DIR instead of /")
+    parser.add_argument("--root", metavar="DIR", type=root_folder, default="/", help="write below DIR instead of /")
     parser.add_argument("--program", metavar="PATH", help="the camera-backup that units start; default: this one")
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 if there is something to change")
     parser.add_argument("--diff", action="store_true", help="change nothing; show the differences (never secrets)")
@@ -42,8 +42,9 @@ def run(arguments: argparse.Namespace) -> int:
     if not only_tell:
         _write(changes, wanted, root)
     if arguments.diff:
-        # With --json, standard output belongs to the JSON.
-        print(*difference(changes, wanted, found), sep="\n", file=sys.stderr if arguments.json else sys.stdout)
+        for line in difference(changes, wanted, found):
+            # With --json, standard output belongs to the JSON.
+            print(line, file=sys.stderr if arguments.json else sys.stdout)
     steps = next_steps(changes)
     if arguments.json:
         print(json.dumps({**_outcome(changes), "applied": not only_tell, "next": steps}, indent=2))

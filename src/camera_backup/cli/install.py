@@ -11,11 +11,12 @@ import argparse
 from pathlib import Path
 
 from camera_backup import installation
+from camera_backup.system_files import root_folder
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    parser.add_argument("--root", metavar="DIR", type=Path, default=Path("/"), help="write below DIR instead of /")
+    parser.add_argument("--root", metavar="DIR", type=root_folder, default="/", help="write below DIR instead of /")
     parser.add_argument("--dry-run", action="store_true", help="only tell what would be done")
     parser.add_argument(
         "--uninstall", action="store_true", help="stop and remove the units, their settings and users.d"

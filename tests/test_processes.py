@@ -1,0 +1,52 @@
+from pathlib import Path
+
+from camera_backup.processes import processes
+from camera_backup.settings import RecorderSettings, UploaderSettings
+from tests.support.configs import good, load
+
+
+def test_every_enabled_camera_has_a_recorder_and_the_uploader_comes_last(tmp_path: Path) -> None:
+    config = load(tmp_path, good(cameras__0__enabled=False))
+    assert [process.name for process in processes(config)] == ["camera-recorder-garage", "camera-uploader"]
+    assert [process.kind for process in processes(config)] == ["recorder", "uploader"]
+    assert [process.arguments for process in processes(config)] == [("record", "garage"), ("upload",)]
+    assert [process.camera for process in processes(config)] == ["garage", None]
+
+
+def test_a_recorder_knows_its_own_camera_and_nothing_else(tmp_path: Path) -> None:
+    config = load(tmp_path, good(recording__segment_duration="5m", cameras__0__audio="aac"))
+    recorder = processes(config)[0]
+    assert recorder.settings == RecorderSettings(
+        camera="front-door",
+        url="rtsp://user:letmein@192.0.2.7:554/stream",
+        folder="/var/lib/camera-backup/segments/front-door",
+        segment_duration=300.0,
+        audio="aac",
+    )
+    assert "open-sesame" not in recorder.settings.to_json()
+    assert "garage" not in recorder.settings.to_json()
+
+
+def test_the_uploader_knows_the_bucket_and_no_camera(tmp_path: Path) -> None:
+    s3 = {
+        "access_key_id": "AKIAEXAMPLE",
+        "secret_access_key": "open-sesame",
+        "session_token": "for-an-hour",
+        "bucket": "b",
+        "endpoint": "https://s3.example.com",
+        "region": "eu",
+        "prefix": "house",
+        "addressing_style": "path",
+        "storage_class": "COLD",
+        "ca_bundle": "/etc/ssl/ca.pem",
+    }
+    upload = {"safety_age": 10, "check_interval": 20, "delete_after_upload": False, "workers": 2}
+    uploader = processes(load(tmp_path, good(s3=s3, upload=upload)))[-1]
+    folders = {"spool": "/var/lib/camera-backup/segments", "state": "/var/lib/camera-backup"}
+    assert uploader.settings == UploaderSettings(**{**s3, **upload, **folders, "prefix": "house/"})  # type: ignore[arg-type]
+    assert "letmein" not in uploader.settings.to_json()
+
+
+def test_settings_survive_the_way_through_their_file(tmp_path: Path) -> None:
+    for process in processes(load(tmp_path)):
+        assert type(process.settings).from_json(process.settings.to_json()) == process.settings
