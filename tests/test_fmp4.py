@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from camera_backup.fmp4 import Fmp4Reader, FormatError, Fragment, Init, encode
+from camera_backup.fmp4 import Fmp4Reader, Fragment, Init, encode
+from camera_backup.mp4_boxes import FormatError
 from tests.support.media import fragmented
 
 

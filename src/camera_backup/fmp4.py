@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
 
+from camera_backup.mp4_boxes import HEADER, Box, FormatError, boxes, find, full_box, make_box
+
 MAX_BOX = 1 << 30
 
-_HEADER = struct.Struct(">I4s")
 _NON_SYNC = 0x0001_0000  # sample_is_non_sync_sample
 _SYNC_SAMPLE, _OTHER_SAMPLE = 0x0200_0000, 0x0101_0000  # depends on no other; depends on others
 
@@ -22,20 +23,6 @@ _TFHD_BASE_OFFSET, _TFHD_DESCRIPTION, _TFHD_DURATION, _TFHD_SIZE, _TFHD_FLAGS = 
 _TRUN_OFFSET, _TRUN_FIRST_FLAGS = 0x001, 0x004
 _TRUN_DURATION, _TRUN_SIZE, _TRUN_FLAGS, _TRUN_CTS = 0x100, 0x200, 0x400, 0x800
 _TFHD_BASE_IS_MOOF = 0x02_0000
-
-
-class FormatError(ValueError):
-    """The bytes are not the fragmented MP4 they should be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A box inside some bytes: its type, and where it, its payload and its end are."""
-
-    kind: bytes
-    start: int
-    payload: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +118,9 @@ class Fmp4Reader:
                 yield part
 
     def _complete(self) -> int | None:
-        if len(self._buffer) < _HEADER.size:
+        if len(self._buffer) < HEADER.size:
             return None
-        size, kind = _HEADER.unpack_from(self._buffer)
+        size, kind = HEADER.unpack_from(self._buffer)
         if not 8 <= size <= MAX_BOX or not kind.isalnum():  # noqa: PLR2004 - a header's size
             raise FormatError("the stream is not fragmented MP4")
         return size if len(self._buffer) >= size else None
@@ -154,35 +141,6 @@ class Fmp4Reader:
                 raise FormatError("footage of a track that nothing declares")
             return fragment
         return None  # mfra, free, … carry no footage
-
-
-def boxes(data: bytes, start: int = 0, end: int | None = None) -> Iterator[Box]:
-    """Yield the boxes that lie one behind the other in `data[start:end]`; raises FormatError."""
-    end = len(data) if end is None else end
-    while start < end:
-        if end - start < _HEADER.size:
-            raise FormatError("a box is cut short")
-        size, kind = _HEADER.unpack_from(data, start)
-        payload = start + _HEADER.size
-        if size == 1:
-            (size,) = struct.unpack_from(">Q", data, payload)
-            payload += 8
-        if size < payload - start or start + size > end:
-            raise FormatError("a box is larger than what holds it")
-        yield Box(kind, start, payload, start + size)
-        start += size
-
-
-def find(data: bytes, path: str, within: Box | None = None) -> Box:
-    """Return the first box at a path like `mdia/minf/stbl`; raises FormatError if there is none."""
-    for kind in path.encode().split(b"/"):
-        start, end = (within.payload, within.end) if within else (0, len(data))
-        within = next((box for box in boxes(data, start, end) if box.kind == kind), None)
-        if within is None:
-            raise FormatError(f"there is no {kind.decode()} box")
-    if within is None:
-        raise FormatError("an empty path")
-    return within
 
 
 def parse_init(ftyp: bytes, moov: bytes) -> Init:
@@ -308,14 +266,3 @@ def _trun(run: Run, size: int) -> bytes:
     count = len(run.sizes)
     table = struct.pack(f">{count * len(columns)}I", *chain.from_iterable(zip(*columns, strict=True)))
     return full_box(b"trun", 1, struct.pack(">Ii", count, size + run.offset) + table, word)
-
-
-def make_box(kind: bytes, *parts: bytes) -> bytes:
-    """Return a box of that kind around the parts."""
-    payload = b"".join(parts)
-    return struct.pack(">I4s", len(payload) + 8, kind) + payload
-
-
-def full_box(kind: bytes, version: int, payload: bytes, flags: int = 0) -> bytes:
-    """Return a box that starts with a version and flags."""
-    return make_box(kind, struct.pack(">I", version << 24 | flags), payload)

@@ -12,7 +12,8 @@ from array import array
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from camera_backup.fmp4 import Box, Fragment, Init, Run, boxes, find, full_box, make_box
+from camera_backup.fmp4 import Fragment, Init, Run
+from camera_backup.mp4_boxes import Box, boxes, find, full_box, make_box
 
 FREE = struct.pack(">I4sQ", 16, b"free", 0)
 MOVIE_TIMESCALE = 1000

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from camera_backup.fmp4 import Fmp4Reader, FormatError, Fragment, Init
+from camera_backup.fmp4 import Fmp4Reader, Fragment, Init
 from camera_backup.model import CameraName, Segment, SegmentName
+from camera_backup.mp4_boxes import FormatError
 from camera_backup.mp4_index import Index, mdat_header
 from camera_backup.spool import PARTIAL_SUFFIX, quarantine, sync_folder
 from camera_backup.spool_writer import leftovers, publish_file

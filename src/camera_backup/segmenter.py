@@ -12,8 +12,9 @@ from pathlib import Path
 
 from camera_backup.clock import Clock
 from camera_backup.errors import SourceError, SpoolError
-from camera_backup.fmp4 import Fmp4Reader, FormatError, Fragment, Init, encode
+from camera_backup.fmp4 import Fmp4Reader, Fragment, Init, encode
 from camera_backup.model import CameraName, Segment
+from camera_backup.mp4_boxes import FormatError
 from camera_backup.mp4_index import FREE, Index, mdat_header
 from camera_backup.spool_writer import OpenSegment
 from camera_backup.timeline import Timeline
