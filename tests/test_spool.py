@@ -10,7 +10,7 @@ import pytest
 from camera_backup.errors import SpoolError
 from camera_backup.model import CameraName
 from camera_backup.spool import Spool, is_being_written, quarantine, remove
-from camera_backup.spool_writer import OpenSegment, drop_record, leftovers
+from camera_backup.spool_writer import OpenSegment, drop_record, leftovers, only_writer
 
 CAMERA = CameraName("front-door")
 START = datetime(2024, 1, 18, 12, tzinfo=UTC)
@@ -143,3 +143,15 @@ def test_a_record_appears_whole_under_its_final_name(tmp_path: Path) -> None:
     path = drop_record(folder(tmp_path), {"kind": "gap", "camera": CAMERA, "cause": "stalled"})
     assert json.loads(path.read_text()) == {"schema": 1, "kind": "gap", "camera": "front-door", "cause": "stalled"}
     assert os.listdir(path.parent) == [path.name]  # noqa: PTH208 - names, dotted ones too
+
+
+def test_a_folder_has_one_writer_at_a_time(tmp_path: Path) -> None:
+    with only_writer(tmp_path), pytest.raises(SpoolError, match="another recorder"), only_writer(tmp_path):
+        pass
+    with only_writer(tmp_path):
+        pass
+
+
+def test_a_camera_without_a_folder_is_an_error_that_says_how_to_mend_it(tmp_path: Path) -> None:
+    with pytest.raises(SpoolError, match="camera-backup-generate"), only_writer(tmp_path / "away"):
+        pass

@@ -12,6 +12,7 @@ from camera_backup.segmenter import Recorded, Segmenter
 from camera_backup.service import Backoff, Notifier
 from camera_backup.settings import RecorderSettings
 from camera_backup.sources import Source
+from camera_backup.spool_writer import only_writer
 
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 30.0
@@ -43,14 +44,17 @@ class Recorder:
 
     def run_once(self, stop: Stop) -> None:
         """Publish what an earlier run left, then record one stream to its end. Raises SourceError, SpoolError."""
-        self.salvage()
-        segmenter = Segmenter(self._camera, self._folder, self._settings.segment_duration, self._clock, self._published)
-        try:
-            self._source.run(self._sink(segmenter), self._idle(segmenter), stop)
-        finally:
-            segmenter.finish()
+        with only_writer(self._folder):
+            self._salvage()
+            segmenter = Segmenter(
+                self._camera, self._folder, self._settings.segment_duration, self._clock, self._published
+            )
+            try:
+                self._source.run(self._sink(segmenter), segmenter.sync, stop)
+            finally:
+                segmenter.finish()
 
-    def salvage(self) -> None:
+    def _salvage(self) -> None:
         """Deal with what an earlier run left open."""
         try:
             for found in salvage(self._camera, self._folder):
@@ -59,12 +63,7 @@ class Recorder:
                 else:
                     self._log.error("leftover quarantined", path=found.path, reason=found.reason)
         except OSError as error:
-            raise SpoolError(
-                error.strerror or str(error),
-                operation="read",
-                subject=str(self._folder),
-                hint="camera-backup-generate creates the folder",
-            ) from error
+            raise SpoolError(error.strerror or str(error), operation="salvage", subject=str(self._folder)) from error
 
     def _sink(self, segmenter: Segmenter) -> Callable[[bytes], None]:
         def take(data: bytes) -> None:
@@ -74,9 +73,6 @@ class Recorder:
                 self._notifier.status("recording")
 
         return take
-
-    def _idle(self, segmenter: Segmenter) -> Callable[[], None]:
-        return segmenter.sync
 
     def _published(self, recorded: Recorded) -> None:
         self._log.info(

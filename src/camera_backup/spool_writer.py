@@ -4,10 +4,12 @@ A final name never stands on a file that is still open, and no file is ever over
 """
 
 import errno
+import fcntl
 import json
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +18,24 @@ from camera_backup.model import CameraName, Segment, SegmentName
 from camera_backup.spool import PARTIAL_SUFFIX, sync_folder
 
 INTAKE = ".intake"
+LOCK = ".lock"
 INTAKE_SCHEMA = 1
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Hold a camera's folder for ourselves; raises SpoolError if another recorder does, or if there is no folder."""
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise _spool_error(error, "write", folder) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise SpoolError("another recorder writes here", operation="record", subject=str(folder)) from error
+    finally:
+        os.close(descriptor)
 
 
 class OpenSegment:
@@ -124,5 +143,10 @@ def drop_record(folder: Path, document: Mapping[str, object]) -> Path:
 
 
 def _spool_error(error: OSError, operation: str, path: Path) -> SpoolError:
-    hint = "free some disk space" if error.errno in {errno.ENOSPC, errno.EDQUOT} else ""
+    hints = {
+        errno.ENOSPC: "free some disk space",
+        errno.EDQUOT: "free some disk space",
+        errno.ENOENT: "camera-backup-generate creates the folder",
+    }
+    hint = hints.get(error.errno or 0, "")
     return SpoolError(error.strerror or str(error), operation=operation, subject=str(path), hint=hint)
