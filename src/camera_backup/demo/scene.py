@@ -29,7 +29,7 @@ class Scene:
         self.folder = folder
         self.config = folder / "config.yaml"
         self.log = folder / "run.log"
-        self.cameras = CameraServer(CAMERAS, cache=folder / "media", log=folder / "camera.log")
+        self.cameras = CameraServer(CAMERAS, folder, cache=folder / "media")
         self.store = Store(folder / "store")
         self._stack = ExitStack()
         self._run: subprocess.Popen[bytes] | None = None
