@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from camera_backup import cli
+from camera_backup import cli, system_tools
 from tests.support.configs import good, write
 
 UNITS = "etc/systemd/system"
@@ -142,6 +142,31 @@ def test_a_bad_configuration_changes_nothing_and_ends_with_78(root: Path, capsys
 def test_the_configuration_below_the_root_is_the_default(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["generate", "--root", str(tmp_path), "--check", "--program", "/usr/bin/env"]) == os.EX_CONFIG
     assert f"there is no {tmp_path}/etc/camera-backup/config.yaml" in capsys.readouterr().err
+
+
+def test_a_machine_without_our_user_is_installed_first(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(system_tools, "THIS_MACHINE", root)
+    monkeypatch.setattr(system_tools, "UPLOADER_USER", "nobody-has-this-name")
+    assert generate(root) == os.EX_UNAVAILABLE
+    told = "the user camera-backup does not exist (run camera-backup-install first)"
+    assert told in capsys.readouterr().err
+    assert not (root / "etc").exists()
+
+
+def test_on_its_own_machine_generate_creates_users_before_their_folders(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[tuple[str, str]] = []
+    monkeypatch.setattr(system_tools, "THIS_MACHINE", root)
+    monkeypatch.setattr(system_tools, "UPLOADER_USER", "nobody")
+    monkeypatch.setattr(system_tools, "create_users", lambda name: done.append(("users", name)))
+    monkeypatch.setattr(system_tools, "create_folders", lambda name: done.append(("folders", name)))
+    assert generate(root, "--dry-run") == 0
+    assert done == []
+    assert generate(root) == 0
+    assert done == [("users", "camera-backup-cameras.conf"), ("folders", "camera-backup-cameras.conf")]
 
 
 def test_the_schema_command_prints_a_schema(capsys: pytest.CaptureFixture[str]) -> None:

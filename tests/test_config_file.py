@@ -45,6 +45,11 @@ def test_all_errors_are_told_at_once_each_with_its_line_and_column(tmp_path: Pat
     ]
 
 
+def test_of_a_placeholder_nothing_else_is_said(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, good(cameras__0__rtsp_url="YOUR_CAMERA"))
+    assert problem.endswith("cameras.0.rtsp_url: still holds the template's YOUR_CAMERA (put your own value here)")
+
+
 def test_the_error_counts_the_problems(tmp_path: Path) -> None:
     path = write(tmp_path, BAD_EVERYWHERE)
     with pytest.raises(ConfigError) as caught:

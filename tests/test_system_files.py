@@ -100,12 +100,12 @@ def test_nothing_is_written_through_a_symlink_that_leads_out_of_the_root(tmp_pat
     (root / "etc").symlink_to(outside)
     with pytest.raises(UnavailableError, match="leads out of"):
         write(root, {UNIT: FileContent("a\n")})
-    assert not list(outside.rglob("*.service"))
+    assert not list(outside.iterdir())
 
 
 def test_a_file_system_that_does_not_let_us_is_told(tmp_path: Path) -> None:
     (tmp_path / "etc").write_text("a file where a folder should be")
-    with pytest.raises(UnavailableError, match="cannot write "):
+    with pytest.raises(UnavailableError, match=r"Not a directory: .*disk full or read-only"):
         write(tmp_path, {UNIT: FileContent("a\n")})
 
 

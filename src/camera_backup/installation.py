@@ -12,7 +12,7 @@ from camera_backup import config_file, system_tools, units
 from camera_backup.config import Storage
 from camera_backup.errors import ConfigError
 from camera_backup.generation import FileContent, Plan, plan
-from camera_backup.system_files import apply, below, look, needs_root, write
+from camera_backup.system_files import apply, below, explained, look
 from camera_backup.unit_templates import marked, template
 
 CONFIG = PurePosixPath(config_file.DEFAULT_PATH)
@@ -35,32 +35,28 @@ class Removal:
     config_stays: bool
 
 
-def installed_files() -> dict[PurePosixPath, FileContent]:
-    """Return path → content of what an installation consists of, apart from the configuration."""
-    return {
+def installed_files(root: Path) -> dict[PurePosixPath, FileContent]:
+    """Return path → content of an installation; the configuration's template only where there is none yet."""
+    wanted = {
         SYSUSERS: FileContent(marked(template("sysusers.conf"))),
         TMPFILES: FileContent(marked(template("tmpfiles.conf"))),
     }
-
-
-def plan_installation(root: Path) -> tuple[Plan, bool]:
-    """Return which files to write, and whether the configuration's template is among what is missing."""
-    wanted = installed_files()
-    found = look(root, wanted, (), lambda _path: False)
     config = below(root, CONFIG)
-    return plan(wanted, found), not (config.exists() or config.is_symlink())
+    with explained(root):
+        if not config.exists() and not config.is_symlink():
+            wanted[CONFIG] = FileContent(template("config.yaml"), mode=0o640)
+    return wanted
 
 
-def install(root: Path, files: Plan, *, with_config: bool) -> None:
-    """Do what `plan_installation` found; users and folders are put right every time."""
-    apply(files, installed_files(), root)
-    try:
-        if with_config:
-            write(root, CONFIG, FileContent(template("config.yaml"), mode=0o640))
-    except PermissionError as error:
-        raise needs_root(root) from error
-    system_tools.create_users(SYSUSERS.name, root)
-    system_tools.create_folders(TMPFILES.name, root)
+def install(root: Path, *, dry_run: bool) -> Plan:
+    """Write what is missing and return what that was; users and folders are put right every time."""
+    wanted = installed_files(root)
+    files = plan(wanted, look(root, wanted, (), lambda _path: False))
+    if not dry_run:
+        apply(files, wanted, root)
+        system_tools.create_users(SYSUSERS.name, root)
+        system_tools.create_folders(TMPFILES.name, root)
+    return files
 
 
 def plan_removal(root: Path, *, purge: bool) -> Removal:
@@ -77,7 +73,7 @@ def uninstall(root: Path, removal: Removal) -> None:
     if root == system_tools.THIS_MACHINE and units.UNITS / units.TARGET in removal.files.remove:
         system_tools.stop_everything(units.TARGET)
     apply(removal.files, {}, root)
-    try:
+    with explained(root):
         below(root, BOOT_LINK).unlink(missing_ok=True)
         for path in removal.state:
             target = below(root, path)
@@ -86,8 +82,6 @@ def uninstall(root: Path, removal: Removal) -> None:
             below(root, CONFIG).unlink(missing_ok=True)
         for folder in (units.CREDENTIALS, CONFIG.parent):
             _remove_if_empty(below(root, folder))
-    except PermissionError as error:
-        raise needs_root(root) from error
     if root == system_tools.THIS_MACHINE:
         system_tools.reload_systemd()
 

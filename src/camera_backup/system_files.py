@@ -2,10 +2,11 @@
 
 import os
 import stat
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from camera_backup.errors import CameraBackupError, UnavailableError, UsageError
+from camera_backup.errors import UnavailableError, UsageError
 from camera_backup.generation import FileContent, Found, Plan
 from camera_backup.unit_templates import is_edited, is_ours
 
@@ -28,33 +29,40 @@ def look(
 ) -> dict[PurePosixPath, Found]:
     """Return what stands at the `wanted` paths and at all that match `patterns` (absolute globs).
 
-    A file is ours by its marker, or because `owned` says so. Raises UsageError if it takes root to look.
+    A file is ours by its marker, or because `owned` says so. Raises like `explained`.
     """
     paths = set(wanted)
-    try:
+    with explained(root):
         for pattern in patterns:
             paths |= {PurePosixPath("/") / file.relative_to(root) for file in root.glob(pattern.lstrip("/"))}
         found = {path: _found(below(root, path), owned(path)) for path in paths}
-    except PermissionError as error:
-        raise needs_root(root) from error
     return {path: file for path, file in found.items() if file is not None}
 
 
 def apply(plan: Plan, wanted: Mapping[PurePosixPath, FileContent], root: Path) -> None:
     """Do what `plan` says; it can be run again after any failure.
 
-    Raises UsageError without the rights for it, UnavailableError if the file system does not let us.
+    Raises like `explained`.
     """
-    try:
+    with explained(root):
         # Sealed settings come before the units that load them, and the target that starts the units comes last.
         for path in sorted((*plan.create, *plan.change), key=lambda path: (path.suffix == ".target", path)):
             write(root, path, wanted[path])
         for path in plan.remove:
             _remove(below(root, path))
+
+
+@contextmanager
+def explained(root: Path) -> Iterator[None]:
+    """Turn what the file system refuses below `root` into UsageError (no rights) or UnavailableError (the rest)."""
+    try:
+        yield
     except PermissionError as error:
-        raise needs_root(root) from error
+        where = "this machine's configuration" if root == Path("/") else str(root)
+        hint = "run it with sudo, or write elsewhere with --root DIR"
+        raise UsageError(f"you may not change {where}", hint=hint) from error
     except OSError as error:
-        raise UnavailableError(f"cannot write {error.filename}: {error.strerror}") from error
+        raise UnavailableError(f"{error.strerror}: {error.filename}", hint="is the disk full or read-only?") from error
 
 
 def write(root: Path, path: PurePosixPath, content: FileContent) -> None:
@@ -78,12 +86,6 @@ def write(root: Path, path: PurePosixPath, content: FileContent) -> None:
     _sync(target.parent)
 
 
-def needs_root(root: Path) -> CameraBackupError:
-    """Return the error for somebody who may not do this below `root`."""
-    where = "this machine's configuration" if root == Path("/") else str(root)
-    return UsageError(f"you may not change {where}", hint="run it with sudo, or write elsewhere with --root DIR")
-
-
 def _found(path: Path, owned: bool) -> Found | None:
     try:
         status = path.lstat()
@@ -100,13 +102,13 @@ def _found(path: Path, owned: bool) -> Found | None:
 
 def _make_folder(root: Path, folder: Path, mode: int) -> None:
     """Create `folder` and those above it; a folder for secrets is closed to others even if it was there before."""
+    if not folder.resolve().is_relative_to(root.resolve()):
+        raise UnavailableError(f"{folder} leads out of {root}", hint="there is a symlink on the way")
     for part in reversed([folder, *folder.parents]):
         if not part.exists():
             part.mkdir()
             part.chmod(mode if part == folder else _FOLDER)
             _sync(part.parent)
-    if not folder.resolve().is_relative_to(root.resolve()):
-        raise UnavailableError(f"{folder} leads out of {root}", hint="there is a symlink on the way")
     if mode == _SECRET_FOLDER and stat.S_IMODE(folder.stat().st_mode) != mode:
         folder.chmod(mode)
 

@@ -18,9 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("--root", metavar="DIR", type=root_folder, default="/", help="write below DIR instead of /")
     parser.add_argument("--dry-run", action="store_true", help="only tell what would be done")
-    parser.add_argument(
-        "--uninstall", action="store_true", help="stop and remove the units, their settings and users.d"
-    )
+    parser.add_argument("--uninstall", action="store_true", help="stop and remove the units and their sealed settings")
     parser.add_argument("--purge", action="store_true", help="uninstall, and remove configuration and catalogue too")
 
 
@@ -32,18 +30,15 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _install(root: Path, *, dry_run: bool) -> int:
-    files, with_config = installation.plan_installation(root)
-    if not dry_run:
-        installation.install(root, files, with_config=with_config)
-    new = [*files.create, *files.change, *((installation.CONFIG,) if with_config else ())]
-    for path in new:
+    files = installation.install(root, dry_run=dry_run)
+    for path in (*files.create, *files.change):
         print(f"{'would write' if dry_run else 'wrote'} {path}")
-    if not new:
+    if not files.changes:
         print("everything is already there")
     elif dry_run:
         print("would create the user camera-backup, the group camera-spool and their folders")
         return 0
-    if with_config:
+    if installation.CONFIG in files.create:
         print(f"\nnext:\n  put your cameras and bucket into {installation.CONFIG}\n  camera-backup-generate")
     else:
         print(f"kept {installation.CONFIG}\n\nnext:\n  camera-backup-generate")
