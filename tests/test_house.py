@@ -21,7 +21,5 @@ BIN = Path(sys.executable).parent
     ids=lambda command: command[0] + ("-format" if "format" in command else ""),
 )
 def test_the_house_rules_hold(command: list[str]) -> None:
-    done = subprocess.run(
-        [str(BIN / command[0]), *command[1:]], capture_output=True, text=True, check=False, cwd=ROOT
-    )
+    done = subprocess.run([str(BIN / command[0]), *command[1:]], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr

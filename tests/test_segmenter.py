@@ -6,6 +6,7 @@ import pytest
 
 from camera_backup.errors import SourceError
 from camera_backup.model import CameraName
+from camera_backup.mp4_boxes import boxes
 from camera_backup.segmenter import Recorded, Segmenter
 from tests.support.media import complaints, fragmented, packets, probe
 
@@ -13,30 +14,30 @@ NOON = datetime(2024, 1, 18, 12, 0, 0, 100_000, tzinfo=UTC)
 
 
 class StreamClock:
-    """A clock that runs with the stream: half a second a fragment; the first two are taken together."""
+    """A clock that the stream drives: half a second later with each fragment."""
 
-    def __init__(self, start: datetime, step: float = 0.5) -> None:
-        self.moments = self._run(start, step)
-
-    @staticmethod
-    def _run(start: datetime, step: float) -> Iterator[datetime]:
-        moment = start + timedelta(seconds=step)
-        while True:
-            moment += timedelta(seconds=step)
-            yield moment
+    def __init__(self, start: datetime) -> None:
+        self.moment = start
 
     def now(self) -> datetime:
-        return next(self.moments)
+        return self.moment
 
     def monotonic(self) -> float:
         return 0.0
 
+    def pieces(self, data: bytes) -> Iterator[bytes]:
+        """Yield the stream piece by piece, each when it would arrive."""
+        for box in boxes(data):
+            if box.kind == b"mdat":
+                self.moment += timedelta(seconds=0.5)
+            yield data[box.start : box.end]
 
-def record(folder: Path, data: bytes, clock: StreamClock, duration: float = 2, block: int = 3000) -> list[Recorded]:
+
+def record(folder: Path, data: bytes, clock: StreamClock, duration: float = 2) -> list[Recorded]:
     found: list[Recorded] = []
     segmenter = Segmenter(CameraName("front-door"), folder, duration, clock, found.append)
-    for at in range(0, len(data), block):
-        segmenter.feed(data[at : at + block])
+    for piece in clock.pieces(data):
+        segmenter.feed(piece)
         segmenter.sync()
     segmenter.finish()
     return found
@@ -113,10 +114,10 @@ def test_a_clock_that_jumps_starts_a_new_segment(tmp_path: Path) -> None:
     clock = StreamClock(NOON)
     found: list[Recorded] = []
     segmenter = Segmenter(CameraName("front-door"), tmp_path, 3600, clock, found.append)
-    data = fragmented(seconds=8)
-    segmenter.feed(data[: len(data) // 2])
-    clock.moments = StreamClock(NOON - timedelta(hours=1)).moments
-    segmenter.feed(data[len(data) // 2 :])
+    for number, piece in enumerate(clock.pieces(fragmented(seconds=8))):
+        if number == 20:
+            clock.moment -= timedelta(hours=1)
+        segmenter.feed(piece)
     segmenter.finish()
     assert [recorded.segment.name.start.hour for recorded in found] == [12, 11]
 
@@ -125,12 +126,14 @@ def test_garbage_ends_the_stream_but_keeps_what_came_before(tmp_path: Path) -> N
     found: list[Recorded] = []
     segmenter = Segmenter(CameraName("front-door"), tmp_path, 60, StreamClock(NOON), found.append)
     with pytest.raises(SourceError) as caught:
-        segmenter.feed(fragmented(seconds=4) + b"\0" * 100)
+        segmenter.feed(fragmented(seconds=4) + bytes(100))
     segmenter.finish()
     assert caught.value.cause == "garbage"
     assert probe(found[0].segment.path)["video"]["nb_read_packets"] == "40"
 
 
 def test_nothing_is_left_behind_by_a_stream_without_footage(tmp_path: Path) -> None:
-    assert record(tmp_path, fragmented()[:1000], StreamClock(NOON)) == []
+    segmenter = Segmenter(CameraName("front-door"), tmp_path, 60, StreamClock(NOON), lambda _recorded: None)
+    segmenter.feed(fragmented()[:1000])
+    segmenter.finish()
     assert list(tmp_path.iterdir()) == []

@@ -61,6 +61,23 @@ def test_leading_pictures_of_a_stream_with_b_frames_move_together() -> None:
     assert shown == [78_120 - 3600, 11_520 + 73_400]
 
 
+def test_a_first_picture_pushed_against_the_second_moves_before_zero() -> None:
+    first = fragment(run(1, 0, [1, 3599, 3600, 3600]))
+    second = fragment(run(1, 10_800, [3600] * 12))
+    assert times(settled(first, second))[:4] == [-3599, 1, 3600, 7200]
+
+
+def test_presentation_times_lost_with_the_decode_times_follow_the_pattern_of_the_others() -> None:
+    # As ffmpeg 5.1 hands over a camera with B-frames and no sound: I P B B | P B B P B B …
+    durations = [3600, 1, 1, 1, 3597, *[3600] * 11]
+    presentation = [0, 0, 0, 0, 10_797, 0, 0, *[10_800, 0, 0] * 3]
+    (mended,) = settled(fragment(run(1, 0, durations, presentation)), fragment(run(2, 0, [1024])))[0].runs
+    decode = [mended.decode_time + sum(mended.durations[:number]) for number in range(8)]
+    shown = [start + offset for start, offset in zip(decode, mended.presentation, strict=False)]
+    assert decode[:5] == [-10_797, -7197, -3597, 3, 3603]
+    assert shown == [-7197, 3600, -3597, 3, 14_400, 7200, 10_800, 25_200]
+
+
 def test_slow_cameras_are_believed() -> None:
     first, second = fragment(run(1, 0, [90_000, 90_000])), fragment(run(1, 180_000, [90_000, 90_000]))
     assert settled(first, second) == [first, second]
@@ -90,7 +107,7 @@ def test_a_lone_first_picture_waits_for_others_to_compare_it_with() -> None:
     early = fragment(run(2, 0, [1024] * 24))
     assert timeline.take(early) == []
     assert timeline.take(fragment(run(1, 0, [170_000]))) == []
-    assert times(timeline.take(fragment(run(1, 170_000, [3600] * 12))))[0] == 166_400
+    assert times(timeline.take(fragment(run(1, 170_000, [3600] * 15))))[0] == 166_400
 
 
 def test_sound_alone_is_left_alone() -> None:

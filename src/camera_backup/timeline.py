@@ -11,10 +11,12 @@ from statistics import median
 
 from camera_backup.fmp4 import Fragment, Init, Run
 
-ENOUGH = 8  # so many pictures are compared; with fewer than LEAST nothing shows what is usual
-LEAST = 3
-FACTOR = 5  # a gap so many times the usual one is no frame's duration
-SHORTEST = 0.2  # seconds; jitter up to here is believed
+ENOUGH = 16  # so many pictures are compared, or as many as MOST_HELD fragments have
+MOST_HELD = 4
+LEAST = 3  # with fewer, nothing shows what is usual
+LONGEST_PATTERN = 8  # pictures after which the order of B-frames repeats
+FACTOR = 5  # a gap so many times longer or shorter than the usual one is no frame's duration
+SHORTEST = 0.2  # seconds; a gap up to here is believed, however long it is beside the others
 
 
 class Timeline:
@@ -31,8 +33,8 @@ class Timeline:
         if self._settled:
             return [fragment]
         self._held.append(fragment)
-        pictures = sum(len(run.sizes) for held in self._held for run in held.runs if run.track == self._video)
-        if pictures < ENOUGH:
+        runs = [run for held in self._held for run in held.runs if run.track == self._video]
+        if sum(len(run.sizes) for run in runs) < ENOUGH and len(runs) < MOST_HELD:
             return []
         self._settled = True
         return self._mend_held()
@@ -63,16 +65,31 @@ def _mend(runs: list[Run], timescale: int) -> list[Run]:
             time += duration
     gaps = [after - before for before, after in pairwise(decode)]
     usual = int(median(gaps))
-    limit = max(FACTOR * usual, round(SHORTEST * timescale))
-    wrong = [number for number, gap in enumerate(gaps) if gap > limit]
+    longest = max(FACTOR * usual, round(SHORTEST * timescale))
+    wrong = [number for number, gap in enumerate(gaps) if not usual // FACTOR <= gap <= longest]
     if not wrong:
         return runs
     good = wrong[-1] + 1
-    for number in range(good):
-        decode[number] = max(0, decode[good] - (good - number) * usual)
-    # The first picture had no presentation time either; as a key frame it is shown before all others.
+    offsets = [shown - start for start, shown in zip(decode, present, strict=True)]
+    period = _period(offsets[good:], usual // 2)
+    for number in reversed(range(good)):
+        decode[number] = decode[good] - (good - number) * usual
+        if not offsets[number]:
+            # Presentation times were lost as well; the order of B-frames repeats.
+            offsets[number] = offsets[number + period]
+            present[number] = decode[number] + offsets[number]
+    # As a key frame, the first picture is shown before all others.
     present[0] = max(decode[0], min(present[1:]) - usual)
     return _cut(runs, decode, present)
+
+
+def _period(offsets: list[int], tolerance: int) -> int:
+    """Return after how many pictures the offsets repeat."""
+    for period in range(1, min(LONGEST_PATTERN, len(offsets) // 2) + 1):
+        pairs = zip(offsets, offsets[period:], strict=False)
+        if all(abs(one - other) <= tolerance for one, other in pairs):
+            return period
+    return 1
 
 
 def _cut(runs: list[Run], decode: list[int], present: list[int]) -> list[Run]:
