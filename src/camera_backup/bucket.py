@@ -19,6 +19,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from camera_backup.errors import ConfigError
 from camera_backup.s3_errors import translated
 from camera_backup.s3_probe import probe
 from camera_backup.settings import UploaderSettings
@@ -93,10 +94,12 @@ class S3Bucket:
 
     @classmethod
     def connect(cls, settings: UploaderSettings, timeouts: Timeouts | None = None) -> "S3Bucket":
-        """Return the bucket that `settings` name; raises StorageError for an impossible endpoint. Asks nothing yet."""
+        """Return the bucket that `settings` name; raises ConfigError for an impossible endpoint. Asks nothing yet."""
         extra = {"StorageClass": settings.storage_class} if settings.storage_class else {}
-        with _translating("connect", settings.endpoint or "", settings.bucket):
+        try:
             client = _client(settings, timeouts or Timeouts())
+        except (BotoCoreError, ValueError) as error:
+            raise ConfigError(f"s3: {error}", hint="check s3.endpoint, s3.region and s3.addressing_style") from error
         return cls(client, settings.bucket, prefix=settings.prefix, extra=extra)
 
     def capabilities(self) -> Capabilities:
@@ -171,7 +174,7 @@ def _translating(operation: str, key: str, bucket: str) -> Iterator[None]:
         if error.response.get("Error", {}).get("Code") == "404":
             raise _MissingError from error
         raise translated(error, operation, key, bucket) from error
-    except (BotoCoreError, ValueError) as error:
+    except (BotoCoreError, ValueError, OSError) as error:
         raise translated(error, operation, key, bucket) from error
 
 

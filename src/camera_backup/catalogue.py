@@ -96,7 +96,8 @@ class Catalogue:
             if self._engine is not None and self._file_number() != self._inode:
                 self._log.warning("catalogue vanished, beginning a new one", file=self._path)
                 self.close()
-            self._transaction("open", lambda _connection: None)
+            if self._engine is None:
+                self._transaction("open", lambda _connection: None)
 
     def close(self) -> None:
         """Close the database; the next use opens it again."""

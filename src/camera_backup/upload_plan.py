@@ -1,7 +1,7 @@
 """What to upload now, and in which order. Pure: what lies in the spool, and the time, are handed in."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from camera_backup.catalogue import Kept
@@ -41,31 +41,34 @@ class Plan:
     sightings: Mapping[Segment, Sighting]
 
 
-def plan(
-    found: Mapping[CameraName, Sequence[Finished]],
-    *,
-    moment: Moment,
-    safety_age: float,
-    sightings: Mapping[Segment, Sighting],
-    kept: Collection[Kept] = (),
-    turns: Mapping[CameraName, int] | None = None,
-) -> Plan:
-    """Decide what of `found`, each camera's oldest first, is to be uploaded.
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What earlier scans and uploads left behind.
 
-    `kept` is safe and stays where it is. `turns` says when each camera was last served, as a growing number; who was
-    served longest ago comes first, so that one camera's backlog never keeps another's segment waiting.
+    `kept` is safe and stays in the spool. `turns` says when each camera was last served, as a growing number.
+    """
+
+    sightings: Mapping[Segment, Sighting] = field(default_factory=dict)
+    kept: Collection[Kept] = ()
+    turns: Mapping[CameraName, int] = field(default_factory=dict)
+
+
+def plan(found: Mapping[CameraName, Sequence[Finished]], past: Past, moment: Moment, safety_age: float) -> Plan:
+    """Decide what of `found`, each camera's oldest first, is to be uploaded once it was left alone for `safety_age` s.
+
+    The camera that was served longest ago comes first, so that one's backlog never keeps another's segment waiting.
     """
     ready: dict[CameraName, list[Segment]] = {}
     empty, waiting, left, young = [], 0, [], {}
     for camera, files in found.items():
         for file in files:
-            if kept and _as_kept(file) in kept:
+            if past.kept and _as_kept(file) in past.kept:
                 continue
             waiting += 1
             remaining = safety_age - _age(file, moment)
             if remaining > 0:
                 # Too young by the wall clock, which may be wrong: how long we have watched it counts as well.
-                seen = _sighting(file, sightings.get(file.segment), moment)
+                seen = _sighting(file, past.sightings.get(file.segment), moment)
                 young[file.segment] = seen
                 remaining = min(remaining, safety_age - (moment.monotonic - seen.since))
             if remaining > 0:
@@ -74,8 +77,7 @@ def plan(
                 empty.append(file.segment)
             else:
                 ready.setdefault(camera, []).append(file.segment)
-    order = in_turn(ready, turns or {})
-    return Plan(tuple(order), tuple(empty), waiting, min(left, default=None), young)
+    return Plan(tuple(in_turn(ready, past.turns)), tuple(empty), waiting, min(left, default=None), young)
 
 
 def in_turn(ready: Mapping[CameraName, Sequence[Segment]], turns: Mapping[CameraName, int]) -> list[Segment]:
