@@ -64,18 +64,23 @@ def translated(error: Exception, operation: str, key: str, bucket: str) -> Camer
         return KeyTakenError("something lies there already", operation=operation, subject=key)
     message = f"{code}: {_words(error)}"
     if code == "NoSuchBucket":
-        return UnavailableError(
-            "the bucket does not exist",
-            operation=operation,
-            subject=bucket,
-            hint="create it, or check s3.bucket and s3.endpoint",
-            permanent=True,
-        )
+        return missing_bucket(operation, bucket)
     if code in _CREDENTIAL_HINTS or code in _DENIED or status_of(error) in {401, 403} - _clock(code):
         hint = _CREDENTIAL_HINTS.get(code, _RIGHTS)
         return CredentialError(message, operation=operation, subject=key, hint=hint, permanent=True)
     hint = _STORAGE_HINTS.get(code, "")
     return StorageError(message, operation=operation, subject=key, hint=hint, permanent=code in _PERMANENT)
+
+
+def missing_bucket(operation: str, bucket: str) -> UnavailableError:
+    """Return the error for a bucket that does not exist."""
+    return UnavailableError(
+        "the bucket does not exist",
+        operation=operation,
+        subject=bucket,
+        hint="create it, or check s3.bucket and s3.endpoint",
+        permanent=True,
+    )
 
 
 def _clock(code: str) -> set[int]:

@@ -6,7 +6,7 @@ The objects' keys and contents are always the same and nothing is deleted, so pr
 from typing import Any
 
 from camera_backup.checksums import crc64nvme
-from camera_backup.s3_errors import code_of
+from camera_backup.s3_errors import code_of, missing_bucket, status_of
 from camera_backup.stored import Capabilities, MismatchError
 
 _FOLDER = ".camera-backup/"
@@ -16,11 +16,14 @@ _CONTENT = b"camera-backup asks what this store can do.\n"
 _OTHER = b"This is what camera-backup did not send.\n"
 _UNSUPPORTED = {"NotImplemented", "InvalidArgument", "InvalidRequest", "BadRequest", "400", "501"}
 
+_NOT_FOUND = 404
+
 
 def probe(client: Any, bucket: str, prefix: str) -> Capabilities:
     """Ask the store behind `client`.
 
-    Raises what the client raises, and MismatchError if the store contradicts itself.
+    Raises what the client raises, UnavailableError for a missing bucket, and MismatchError if the store contradicts
+    itself.
     """
     place = {"Bucket": bucket, "Key": prefix + CANARY, "Body": _CONTENT}
     checksum = {"ChecksumCRC64NVME": crc64nvme(_CONTENT)}
@@ -44,8 +47,18 @@ def _refuses_to_overwrite(client: Any, place: dict[str, Any]) -> bool | None:
                 return True
             if code_of(error) in _UNSUPPORTED:
                 return None
+            _check_bucket(client, place["Bucket"])
             raise
     return False
+
+
+def _check_bucket(client: Any, bucket: str) -> None:
+    """Raise UnavailableError if the bucket is missing, which some stores call a denied access."""
+    try:
+        client.head_bucket(Bucket=bucket)
+    except client.exceptions.ClientError as error:
+        if status_of(error) == _NOT_FOUND:
+            raise missing_bucket("probe", bucket) from error
 
 
 def _told_checksum(client: Any, bucket: str, key: str) -> str | None:

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from camera_backup import logs
-from camera_backup.catalogue import FILE_NAME
-from camera_backup.errors import UnavailableError
+from camera_backup.catalogue import FILE_NAME, Catalogue
+from camera_backup.catalogue_schema import sqlite_url
+from camera_backup.clock import Stop
+from camera_backup.errors import CatalogueError, UnavailableError
+from camera_backup.logs import Log
 from camera_backup.service import Notifier, stop_on_signals
 from camera_backup.settings import UploaderSettings
 from camera_backup.single import only_one
