@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from camera_backup.bucket import S3Bucket
@@ -39,8 +40,7 @@ def check(config: Config) -> Iterator[Finding]:
         yield from pool.map(_camera, recorders)
     for process in wanted:
         if isinstance(process.settings, UploaderSettings):
-            settings = process.settings
-            yield _try(f"bucket {settings.bucket}", lambda settings=settings: _bucket(settings))
+            yield _try(f"bucket {process.settings.bucket}", partial(_bucket, process.settings))
 
 
 def _try(subject: str, action: Callable[[], str]) -> Finding:
@@ -92,7 +92,7 @@ def _camera(process: Process) -> Finding:
 
 
 def _bucket(settings: UploaderSettings) -> str:
-    capabilities = S3Bucket(settings).probe()
+    capabilities = S3Bucket.connect(settings).probe()
     verified = "checksum" if capabilities.checksum else "size and ETag"
     overwrite = "refused by the store" if capabilities.conditional_put else "avoided by asking first"
     return f"takes and shows objects; uploads are verified by {verified}, overwriting is {overwrite}"

@@ -67,5 +67,9 @@ class StorageError(CameraBackupError):
     """The bucket does not take, show or give an object as it should."""
 
 
+class CatalogueError(CameraBackupError):
+    """The catalogue cannot be read or written."""
+
+
 class UnavailableError(CameraBackupError):
     """Something this command needs is not there: a program, a service, a file."""

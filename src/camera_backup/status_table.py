@@ -21,7 +21,7 @@ def table(cameras: Iterable[CameraStatus], now: datetime) -> Table:
             _ago(camera.last_frame, now),
             f"{camera.segment_start:%H:%M:%S} UTC, {_size(camera.segment_size)}" if camera.segment_start else "-",
             f"{camera.waiting} ({_size(camera.waiting_bytes)})" if camera.waiting else "0",
-            str(camera.uploaded),
+            _size(camera.uploaded_bytes),
             str(camera.verified),
             "-" if camera.latency is None else f"{camera.latency:.1f} s",
         )

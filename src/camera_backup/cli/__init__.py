@@ -30,6 +30,7 @@ EXIT_CODES: dict[type[errors.CameraBackupError], int] = {
     errors.SourceError: os.EX_TEMPFAIL,
     errors.SpoolError: os.EX_TEMPFAIL,
     errors.StorageError: os.EX_TEMPFAIL,
+    errors.CatalogueError: os.EX_TEMPFAIL,
     errors.CredentialError: os.EX_NOPERM,
     errors.ConfigError: os.EX_CONFIG,
 }

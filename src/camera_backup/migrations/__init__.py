@@ -1,0 +1,3 @@
+"""The catalogue's schema, step by step (Alembic): one file in `versions/` per step."""
+
+HEAD = "0001"
