@@ -43,8 +43,9 @@ def download(store: Store, bucket: str, folder: Path) -> dict[str, list[Path]]:
 def test_a_minute_of_three_cameras_arrives_whole(
     tmp_path: Path, camera_server: StartCameras, store: Store, bucket: str
 ) -> None:
-    cameras = camera_server(*CAMERAS)
-    config = write_config(tmp_path, store, bucket, {spec.path: cameras.url(spec.path) for spec in CAMERAS})
+    # Each on a server of its own: one server asks for one kind of authentication.
+    urls = {spec.path: camera_server(spec).url(spec.path) for spec in CAMERAS}
+    config = write_config(tmp_path, store, bucket, urls)
     before = datetime.now(UTC)
     answer = command("run", "--config", str(config), "--for", "60s")
     assert answer.returncode == 0, answer.stdout + answer.stderr

@@ -347,3 +347,19 @@ def runs(server: CameraServer) -> bool:
         return bool(server.pid)
     except UnavailableError:
         return False
+
+
+def test_one_user_may_watch_several_cameras(tmp_path: Path, camera_server: StartCameras) -> None:
+    specs = [CameraSpec(path=path, user="admin", password=PASSWORD) for path in ("front", "back")]
+    server = camera_server(*specs)
+    for spec in specs:
+        record(server.url(spec.path), tmp_path / f"{spec.path}.mp4", 1)
+        assert frame_counters(tmp_path / f"{spec.path}.mp4")
+
+
+def test_one_user_has_one_password(camera_server: StartCameras) -> None:
+    with pytest.raises(UnavailableError):
+        camera_server(
+            CameraSpec(path="front", user="admin", password="one"),
+            CameraSpec(path="back", user="admin", password="two"),
+        )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .camera import Camera
+    from .spec import CameraSpec
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +142,7 @@ class Server:
 def _factory(camera: Camera) -> Any:
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(_launch_line(camera))
-    role = camera.spec.path if camera.spec.user else _ANYBODY
+    role = _role(camera.spec)
     permissions = GstRtspServer.RTSPPermissions()
     # Who may see that there is a camera, but not open it, is asked for a password; the others are told 404.
     permissions.add_permission_for_role(_ANYBODY, "media.factory.access", True)
@@ -174,16 +175,24 @@ def _auth(cameras: list[Camera]) -> Any:
     guarded = [camera.spec for camera in cameras if camera.spec.user]
     if len({spec.auth for spec in guarded}) > 1:
         raise ValueError("one server asks for one kind of authentication")
-    for spec in guarded:
+    users = {spec.user: spec for spec in guarded}
+    if any(users[spec.user].password != spec.password for spec in guarded):
+        raise ValueError("one user has one password")
+    for user, spec in users.items():
         if spec.auth == "digest":
-            auth.add_digest(spec.user, spec.password, _token(spec.path))
+            auth.add_digest(user, spec.password, _token(_role(spec)))
         else:
-            auth.add_basic(GstRtspServer.RTSPAuth.make_basic(spec.user, spec.password), _token(spec.path))
+            auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, spec.password), _token(_role(spec)))
     if guarded[0].auth == "digest":
         auth.set_supported_methods(2)
     if len(guarded) < len(cameras):
         auth.set_default_token(_token(_ANYBODY))
     return auth
+
+
+def _role(spec: CameraSpec) -> str:
+    # A role is the name of a structure to GStreamer: letters and digits.
+    return f"user-{spec.user.encode().hex()}" if spec.user else _ANYBODY
 
 
 def _token(role: str) -> Any:
