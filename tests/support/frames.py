@@ -9,6 +9,8 @@ from typing import Any
 from camera_backup.demo.rtsp_camera.bitstream import STAMP
 
 _SECONDS = 120.0
+# Else ffmpeg rounds times to the frame rate and complains of frames that come a few ms early.
+_AS_TIMED = ("-fps_mode", "passthrough", "-enc_time_base:v", "1:90000")
 _BYTE_STREAM = {"h264": "h264", "hevc": "hevc"}
 
 
@@ -47,7 +49,7 @@ def video_packets(path: Path) -> int:
 def decodes_cleanly(path: Path) -> str:
     """Decode a recording; return what ffmpeg had to complain of, which is nothing if it is clean."""
     done = subprocess.run(
-        ["ffmpeg", "-v", "error", "-nostdin", "-i", str(path), "-f", "null", "-"],
+        [*("ffmpeg", "-v", "error", "-nostdin", "-i", str(path)), *_AS_TIMED, "-f", "null", "-"],
         capture_output=True,
         text=True,
         timeout=_SECONDS,

@@ -57,6 +57,7 @@ def plays(store: Store, key: str) -> bool:
     with tempfile.NamedTemporaryFile(suffix=Path(key).suffix) as file:
         store.client().download_fileobj(BUCKET, key, file)
         file.flush()
-        command = ["ffmpeg", "-v", "error", "-xerror", "-i", file.name, "-map", "0:v", "-map", "0:a?", "-f", "null", "-"]
+        maps = ["-map", "0:v", "-map", "0:a?"]
+        command = ["ffmpeg", "-v", "error", "-xerror", "-i", file.name, *maps, "-f", "null", "-"]
         decoded = subprocess.run(command, capture_output=True, check=False)
     return decoded.returncode == 0 and not decoded.stderr
