@@ -19,6 +19,7 @@ from camera_backup.processes import NO_RESTART, Process
 from camera_backup.service import Backoff
 from camera_backup.settings import SETTINGS_VARIABLE
 
+COMMAND = (sys.executable, "-m", "camera_backup")
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 30.0
 STEADY = 60.0  # after running this long, a process that ends is started again at once
@@ -57,7 +58,7 @@ class Child:
         environment = {k: v for k, v in os.environ.items() if k not in {"NOTIFY_SOCKET", "JOURNAL_STREAM"}}
         environment[SETTINGS_VARIABLE] = f"/dev/fd/{self._settings}"
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", "camera_backup", *self.process.arguments],
+            [*COMMAND, *self.process.arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -5,12 +5,15 @@ Example: sudo camera-backup check
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
 from camera_backup.check import Finding, check
 from camera_backup.cli import exit_code
 from camera_backup.config_file import DEFAULT_PATH, load
+
+LEAST_PATIENT = (os.EX_CONFIG, os.EX_NOPERM, os.EX_UNAVAILABLE, os.EX_TEMPFAIL)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print every finding; the exit code is that of the first failure."""
+    """Print every finding; the exit code is that of the failure that waiting helps least."""
     config = load(arguments.config)
     findings = [Finding("config", f"{arguments.config} is valid, {len(config.cameras)} camera(s)")]
     if not arguments.json:
@@ -32,7 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         json.dump([{"subject": f.subject, "ok": f.error is None, "message": f.message} for f in findings], sys.stdout)
         print()
-    return next((exit_code(f.error) for f in findings if f.error is not None), 0)
+    codes = {exit_code(finding.error) for finding in findings if finding.error is not None}
+    return next((code for code in LEAST_PATIENT if code in codes), 1 if codes else 0)
 
 
 def _print(finding: Finding) -> None:

@@ -12,12 +12,14 @@ from camera_backup.clock import Clock, Stop, SystemClock
 from camera_backup.config import Config
 from camera_backup.config_file import DEFAULT_PATH, load
 from camera_backup.durations import seconds
-from camera_backup.errors import SpoolError
+from camera_backup.errors import SpoolError, StorageError
 from camera_backup.logs import Log
 from camera_backup.processes import processes
 from camera_backup.service import stop_on_signals
 from camera_backup.status import status
 from camera_backup.supervisor import Supervisor
+
+PATIENCE = 60.0
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -38,20 +40,19 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = processes(config)
     make_folders(config)
     logs.setup()
-    clock = SystemClock()
+    clock, log = SystemClock(), Log("run")
     with stop_on_signals() as stop:
-        supervisor = Supervisor(wanted, clock, Log("run"), sys.stdout)
+        supervisor = Supervisor(wanted, clock, log, sys.stdout)
         try:
             if arguments.time is None:
                 supervisor.run(stop)
-            else:
-                supervisor.run(stop, until=clock.monotonic() + arguments.time)
-                supervisor.end("recorder")
-                _drain(supervisor, config, clock, stop)
+                return 0
+            supervisor.run(stop, until=clock.monotonic() + arguments.time)
+            supervisor.end("recorder")
+            return _drain(supervisor, config, clock, stop)
         finally:
             supervisor.end("recorder")
             supervisor.end()
-    return 0
 
 
 def make_folders(config: Config) -> None:
@@ -69,7 +70,16 @@ def make_folders(config: Config) -> None:
             ) from error
 
 
-def _drain(supervisor: Supervisor, config: Config, clock: Clock, stop: Stop) -> None:
-    """Let the uploader work until nothing waits."""
-    while not stop.is_set() and any(camera.waiting for camera in status(config, clock.now())):
+def _drain(supervisor: Supervisor, config: Config, clock: Clock, stop: Stop) -> int:
+    """Let the uploader work until nothing waits, or until nothing has moved for a minute; return the exit code."""
+    waiting, moved = -1, clock.monotonic()
+    while not stop.is_set():
+        left = sum(camera.waiting for camera in status(config, clock.now()))
+        if not left:
+            return 0
+        if left != waiting:
+            waiting, moved = left, clock.monotonic()
+        if clock.monotonic() - moved > PATIENCE + config.upload.safety_age:
+            raise StorageError(f"{left} segments still wait", hint="the lines above say why; the next run goes on")
         supervisor.run(stop, until=clock.monotonic() + 1)
+    return 0
