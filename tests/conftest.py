@@ -9,8 +9,10 @@ from typing import Protocol
 
 import pytest
 
+import camera_backup.bucket.bucket  # noqa: F401 - before anything else loads boto3: it decides how requests are signed
 from camera_backup.demo.camera import CameraServer, CameraSpec
 from camera_backup.demo.store import Store
+from tests.support.s3_proxy import S3Proxy, s3_proxy
 
 _numbers = itertools.count()
 
@@ -29,11 +31,24 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 @pytest.fixture
-def bucket(store: Store) -> str:
+def bucket_name(store: Store) -> str:
     """The name of an empty bucket of this test's own."""
     name = f"footage-{next(_numbers)}"
     store.create_bucket(name)
     return name
+
+
+@pytest.fixture
+def bucket(bucket_name: str) -> str:
+    """The same, for tests that do not call something else `bucket`."""
+    return bucket_name
+
+
+@pytest.fixture
+def proxy(store: Store) -> Iterator[S3Proxy]:
+    """A proxy in front of the store that misbehaves on demand."""
+    with s3_proxy(store) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

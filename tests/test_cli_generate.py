@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from camera_backup import cli, system_tools
+from camera_backup import cli
+from camera_backup.units import system_tools
 from tests.support.configs import good, write
 
 UNITS = "etc/systemd/system"

@@ -4,7 +4,7 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
-from camera_backup import config
+from camera_backup.config import models as config
 from tests.support.configs import load, problems
 
 EXAMPLE = (files("camera_backup") / "templates" / "config.yaml").read_text(encoding="utf-8")

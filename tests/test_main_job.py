@@ -50,7 +50,7 @@ def test_a_minute_of_three_cameras_arrives_whole(
     answer = command("run", "--config", str(config), "--for", "60s")
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert PASSWORD not in answer.stdout + answer.stderr
-    assert store.secret_access_key not in answer.stdout + answer.stderr
+    assert store.uploader[1] not in answer.stdout + answer.stderr
 
     found = download(store, bucket, tmp_path / "downloaded")
     assert sorted(found) == ["front-door", "garage", "yard"]

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from camera_backup import config_file
+from camera_backup.config import file as config_file
 from camera_backup.errors import ConfigError
 from camera_backup.processes import processes
 from tests.support.configs import TODAYS_FILE, good, write

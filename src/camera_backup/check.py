@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from camera_backup.bucket import S3Bucket
-from camera_backup.config import Config
+from camera_backup.bucket.bucket import S3Bucket
+from camera_backup.config.models import Config
 from camera_backup.errors import CameraBackupError, SpoolError, UnavailableError
 from camera_backup.processes import Process, processes
 from camera_backup.settings import RecorderSettings, UploaderSettings

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
 
-from camera_backup.config import Camera, Config
+from camera_backup.config.models import Camera, Config
 from camera_backup.settings import RecorderSettings, Sealed, UploaderSettings
 
 UPLOADER = "camera-uploader"

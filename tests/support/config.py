@@ -15,8 +15,8 @@ def write_config(folder: Path, store: Store, bucket: str, cameras: dict[str, str
         "s3": {
             "endpoint": store.endpoint,
             "bucket": bucket,
-            "access_key_id": store.access_key_id,
-            "secret_access_key": store.secret_access_key,
+            "access_key_id": store.uploader[0],
+            "secret_access_key": store.uploader[1],
         },
         "cameras": [{"name": name, "rtsp_url": url} for name, url in cameras.items()],
         "recording": {"segment_duration": 5},

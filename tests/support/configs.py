@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from camera_backup import config_file
-from camera_backup.config import Config
+from camera_backup.config import file as config_file
+from camera_backup.config.models import Config
 from camera_backup.errors import ConfigError
 
 TODAYS_FILE = """\

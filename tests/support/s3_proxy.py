@@ -18,7 +18,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tests.support.weed import Store
+from camera_backup.demo.store import Store
 
 _HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "expect", "date", "server"}
 _SIGNED_ANEW = {"authorization", "x-amz-date", "x-amz-content-sha256", "host", "user-agent", "accept-encoding"}

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from camera_backup.bucket import S3Bucket, Timeouts
-from camera_backup.checksums import digest
+from camera_backup.bucket.bucket import S3Bucket, Timeouts
+from camera_backup.bucket.checksums import digest
+from camera_backup.bucket.transfer import Payload
+from camera_backup.demo.store import Store
 from camera_backup.settings import UploaderSettings
-from camera_backup.transfer import Payload
-from tests.support.weed import Store
 
 LONG_AGO = 1_000_000_000.0
 START = datetime(2024, 1, 18, 12, tzinfo=UTC)

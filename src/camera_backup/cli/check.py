@@ -11,7 +11,7 @@ from pathlib import Path
 
 from camera_backup.check import Finding, check
 from camera_backup.cli import exit_code
-from camera_backup.config_file import DEFAULT_PATH, load
+from camera_backup.config.file import DEFAULT_PATH, load
 
 LEAST_PATIENT = (os.EX_CONFIG, os.EX_NOPERM, os.EX_UNAVAILABLE, os.EX_TEMPFAIL)
 

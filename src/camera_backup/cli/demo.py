@@ -15,13 +15,13 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
-from camera_backup.config_file import load
+from camera_backup.config.file import load
 from camera_backup.demo.proof import Proof, objects, prove
 from camera_backup.demo.scene import BUCKET, CAMERAS, Scene
 from camera_backup.durations import seconds
 from camera_backup.service import stop_on_signals
-from camera_backup.status import CameraStatus, status
-from camera_backup.status_table import table
+from camera_backup.status.status import CameraStatus, status
+from camera_backup.status.table import table
 
 REFRESH = 0.5
 

@@ -13,11 +13,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from camera_backup import config_file, system_tools, units
+from camera_backup.config import file as config_file
 from camera_backup.errors import UnavailableError
-from camera_backup.generation import FileContent, Plan, difference, plan
-from camera_backup.next_steps import next_steps
-from camera_backup.system_files import apply, below, look, root_folder
+from camera_backup.units import system_tools, units
+from camera_backup.units.generation import FileContent, Plan, difference, plan
+from camera_backup.units.next_steps import next_steps
+from camera_backup.units.system_files import apply, below, look, root_folder
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -10,8 +10,8 @@ Examples:
 import argparse
 from pathlib import Path
 
-from camera_backup import installation
-from camera_backup.system_files import root_folder
+from camera_backup.units import installation
+from camera_backup.units.system_files import root_folder
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

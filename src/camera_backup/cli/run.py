@@ -9,14 +9,14 @@ from pathlib import Path
 
 from camera_backup import logs
 from camera_backup.clock import Clock, Stop, SystemClock
-from camera_backup.config import Config
-from camera_backup.config_file import DEFAULT_PATH, load
+from camera_backup.config.file import DEFAULT_PATH, load
+from camera_backup.config.models import Config
 from camera_backup.durations import seconds
 from camera_backup.errors import SpoolError, StorageError
 from camera_backup.logs import Log
 from camera_backup.processes import processes
 from camera_backup.service import stop_on_signals
-from camera_backup.status import status
+from camera_backup.status.status import status
 from camera_backup.supervisor import Supervisor
 
 PATIENCE = 60.0

@@ -10,7 +10,7 @@ Example:
 import argparse
 import json
 
-from camera_backup import config
+from camera_backup.config import models as config
 
 
 def configure(_parser: argparse.ArgumentParser) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 
 from rich.console import Console
 
-from camera_backup.config_file import DEFAULT_PATH, load
-from camera_backup.status import status
-from camera_backup.status_table import table
+from camera_backup.config.file import DEFAULT_PATH, load
+from camera_backup.status.status import status
+from camera_backup.status.table import table
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from camera_backup import logs
-from camera_backup.catalogue import FILE_NAME, Catalogue
-from camera_backup.catalogue_schema import sqlite_url
+from camera_backup.catalogue.catalogue import FILE_NAME, Catalogue
+from camera_backup.catalogue.schema import sqlite_url
 from camera_backup.clock import Stop
 from camera_backup.errors import CatalogueError, UnavailableError
 from camera_backup.logs import Log
 from camera_backup.service import Notifier, stop_on_signals
 from camera_backup.settings import UploaderSettings
 from camera_backup.single import only_one
-from camera_backup.spool import Spool
+from camera_backup.spool.reader import Spool
 
 if TYPE_CHECKING:
-    from camera_backup.uploader import Uploader
+    from camera_backup.uploader.uploader import Uploader
 
 LOCK_NAME = "uploader.lock"
 
@@ -43,8 +43,8 @@ def run(arguments: argparse.Namespace) -> int:
         raise UnavailableError(error.strerror or str(error), operation="make", subject=str(state)) from error
     with only_one(state / LOCK_NAME, "uploader"), stop_on_signals() as stop:
         # boto3 takes its time to load; a second uploader has been told by now.
-        from camera_backup.bucket import S3Bucket  # noqa: PLC0415 - as said
-        from camera_backup.uploader import Means, Uploader  # noqa: PLC0415 - as said
+        from camera_backup.bucket.bucket import S3Bucket  # noqa: PLC0415 - as said
+        from camera_backup.uploader.uploader import Means, Uploader  # noqa: PLC0415 - as said
 
         notifier = Notifier()
         spool = Spool(Path(settings.spool))
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
         uploader = Uploader(settings, means)
         if arguments.once:
             return _once(uploader, stop)
-        from camera_backup.wakeup import wakeup  # noqa: PLC0415 - not needed for a single pass
+        from camera_backup.uploader.wakeup import wakeup  # noqa: PLC0415 - not needed for a single pass
 
         with wakeup(spool.root, uploader.wake):
             notifier.ready()
@@ -74,5 +74,5 @@ def _catalogue(path: Path) -> Catalogue:
     try:
         catalogue.ensure()
     except CatalogueError as error:
-        Log("camera_backup.uploader").warning("catalogue trouble", error=error)
+        Log("uploader").warning("catalogue trouble", error=error)
     return catalogue

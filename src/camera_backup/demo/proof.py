@@ -8,7 +8,7 @@ from pathlib import Path
 
 from camera_backup.demo.scene import BUCKET, Scene
 from camera_backup.demo.store import Store
-from camera_backup.status import CameraStatus
+from camera_backup.status.status import CameraStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,8 @@ class Scene:
             "s3": {
                 "endpoint": self.store.endpoint,
                 "bucket": BUCKET,
-                "access_key_id": self.store.access_key_id,
-                "secret_access_key": self.store.secret_access_key,
+                "access_key_id": self.store.uploader[0],
+                "secret_access_key": self.store.uploader[1],
             },
             "cameras": [{"name": spec.path, "rtsp_url": self.cameras.url(spec.path)} for spec in CAMERAS],
             "recording": {"segment_duration": 5},

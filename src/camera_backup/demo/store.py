@@ -43,6 +43,8 @@ class Store:
         keys = _remembered(folder / "keys.json") or _new_keys(folder)
         self.access_key_id: str = keys["access_key_id"]
         self.secret_access_key: str = keys["secret_access_key"]
+        self.uploader: tuple[str, str] = tuple(keys["uploader"])
+        """A key as the uploader should have it: it may write, read and list, but neither delete nor make buckets."""
 
     def __enter__(self) -> Self:
         self.start()
@@ -56,7 +58,12 @@ class Store:
     @property
     def endpoint(self) -> str:
         """The URL to give to an S3 client; known once it was started."""
-        return f"http://{_HOST}:{self._ports['s3']}"
+        return f"http://{_HOST}:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """The port it takes requests on; known once it was started."""
+        return self._ports["s3"]
 
     @property
     def pid(self) -> int:
@@ -119,6 +126,14 @@ class Store:
             aws_secret_access_key=secret_access_key or self.secret_access_key,
             region_name="us-east-1",
         ).client("s3", endpoint_url=self.endpoint, config=config)
+
+    def objects(self, bucket: str, prefix: str = "") -> dict[str, bytes]:
+        """Return everything in a bucket by key, but for the objects that only show what the store can do."""
+        client = self.client()
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+        keys = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+        wanted = [key for key in keys if "/.camera-backup/" not in f"/{key}"]
+        return {key: client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in wanted}
 
     def _launch(self, program: str) -> None:
         data = self.folder / "data"
@@ -211,16 +226,20 @@ def _environment() -> dict[str, str]:
     return {**kept, "WEED_MASTER_VOLUME_GROWTH_COPY_1": "1", "GOMEMLIMIT": "256MiB"}
 
 
-def _new_keys(folder: Path) -> dict[str, str]:
-    keys = {"access_key_id": f"demo{secrets.token_hex(8)}", "secret_access_key": secrets.token_urlsafe(30)}
-    identity = {
-        "name": "demo",
-        "credentials": [{"accessKey": keys["access_key_id"], "secretKey": keys["secret_access_key"]}],
-        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
-    }
-    _write_private(folder / "s3.json", {"identities": [identity]})
+def _new_keys(folder: Path) -> dict[str, Any]:
+    admin, uploader = ((f"demo{secrets.token_hex(8)}", secrets.token_urlsafe(30)) for _ in range(2))
+    identities = [
+        _identity("admin", admin, ["Admin", "Read", "Write", "List", "Tagging"]),
+        _identity("uploader", uploader, ["Read", "Write", "List"]),
+    ]
+    keys = {"access_key_id": admin[0], "secret_access_key": admin[1], "uploader": uploader}
+    _write_private(folder / "s3.json", {"identities": identities})
     _write_private(folder / "keys.json", keys)
     return keys
+
+
+def _identity(name: str, key: tuple[str, str], actions: list[str]) -> dict[str, Any]:
+    return {"name": name, "credentials": [{"accessKey": key[0], "secretKey": key[1]}], "actions": actions}
 
 
 def _remembered(file: Path) -> dict[str, Any] | None:

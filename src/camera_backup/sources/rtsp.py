@@ -7,12 +7,12 @@ from collections import deque
 from collections.abc import Callable
 from typing import IO
 
-from camera_backup import ffmpeg
 from camera_backup.clock import Clock, Stop
 from camera_backup.errors import SourceError, UnavailableError
 from camera_backup.logs import Log
 from camera_backup.redact import redact, url_secrets
 from camera_backup.settings import RecorderSettings
+from camera_backup.sources import ffmpeg
 from camera_backup.sources.rtsp_describe import describe
 
 PIPE_SIZE = 1 << 20  # footage that waits while the disk is busy: about two seconds at 4 Mbit/s

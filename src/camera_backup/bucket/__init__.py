@@ -1,0 +1,1 @@
+"""The bucket: what keeps footage off-site."""

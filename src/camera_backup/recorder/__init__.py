@@ -1,0 +1,1 @@
+"""From a source to the spool: one camera, cut into segments."""

@@ -1,0 +1,110 @@
+"""Makes the times of a camera's stream believable before they are stored. Standard library only.
+
+ffmpeg hands over the first pictures of an RTSP stream without a time when they arrive before the camera's first
+sender report, and its MP4 writer then puts them at zero: a picture that seems to last for seconds, and sound that no
+longer fits it. The pictures after them tell when they must have been.
+"""
+
+from dataclasses import replace
+from itertools import pairwise
+from statistics import median
+
+from camera_backup.recorder.fmp4 import Fragment, Init, Run
+
+ENOUGH = 16  # so many pictures are compared, or as many as MOST_HELD fragments have
+MOST_HELD = 4
+LEAST = 3  # with fewer, nothing shows what is usual
+LONGEST_PATTERN = 8  # pictures after which the order of B-frames repeats
+FACTOR = 5  # a gap so many times longer or shorter than the usual one is no frame's duration
+SHORTEST = 0.2  # seconds; a gap up to here is believed, however long it is beside the others
+
+
+class Timeline:
+    """Takes the fragments of one stream in order; the first wait until there are pictures enough to compare."""
+
+    def __init__(self, init: Init) -> None:
+        self._init = init
+        self._video = next((number for number, track in init.tracks.items() if track.kind == b"vide"), None)
+        self._held: list[Fragment] = []
+        self._settled = self._video is None
+
+    def take(self, fragment: Fragment) -> list[Fragment]:
+        """Take the next fragment; return those that are ready, in order."""
+        if self._settled:
+            return [fragment]
+        self._held.append(fragment)
+        runs = [run for held in self._held for run in held.runs if run.track == self._video]
+        if sum(len(run.sizes) for run in runs) < ENOUGH and len(runs) < MOST_HELD:
+            return []
+        self._settled = True
+        return self._mend_held()
+
+    def rest(self) -> list[Fragment]:
+        """Return what is still held back: the stream has ended."""
+        return self._mend_held()
+
+    def _mend_held(self) -> list[Fragment]:
+        held, self._held = self._held, []
+        runs = [run for fragment in held for run in fragment.runs if run.track == self._video]
+        if self._video is None or sum(len(run.sizes) for run in runs) < LEAST:
+            return held
+        mended = iter(_mend(runs, self._init.tracks[self._video].timescale))
+        return [
+            replace(fragment, runs=tuple(next(mended) if run.track == self._video else run for run in fragment.runs))
+            for fragment in held
+        ]
+
+
+def _mend(runs: list[Run], timescale: int) -> list[Run]:
+    decode, present = [], []
+    for run in runs:
+        time = run.decode_time
+        for duration, offset in zip(run.durations, run.presentation, strict=True):
+            decode.append(time)
+            present.append(time + offset)
+            time += duration
+    gaps = [after - before for before, after in pairwise(decode)]
+    usual = int(median(gaps))
+    longest = max(FACTOR * usual, round(SHORTEST * timescale))
+    wrong = [number for number, gap in enumerate(gaps) if not usual // FACTOR <= gap <= longest]
+    if not wrong:
+        return runs
+    good = wrong[-1] + 1
+    offsets = [shown - start for start, shown in zip(decode, present, strict=True)]
+    period = _period(offsets[good:], usual // 2)
+    for number in reversed(range(good)):
+        decode[number] = decode[good] - (good - number) * usual
+        if not offsets[number]:
+            # Presentation times were lost as well; the order of B-frames repeats.
+            offsets[number] = offsets[number + period]
+            present[number] = decode[number] + offsets[number]
+    # As a key frame, the first picture is shown before all others.
+    present[0] = max(decode[0], min(present[1:]) - usual)
+    return _cut(runs, decode, present)
+
+
+def _period(offsets: list[int], tolerance: int) -> int:
+    """Return after how many pictures the offsets repeat."""
+    for period in range(1, min(LONGEST_PATTERN, len(offsets) // 2) + 1):
+        pairs = zip(offsets, offsets[period:], strict=False)
+        if all(abs(one - other) <= tolerance for one, other in pairs):
+            return period
+    return 1
+
+
+def _cut(runs: list[Run], decode: list[int], present: list[int]) -> list[Run]:
+    """Return the runs with these times; the duration of the very last sample stays."""
+    ends = [*decode[1:], decode[-1] + runs[-1].durations[-1]]
+    mended, at = [], 0
+    for run in runs:
+        span = slice(at, at + len(run.sizes))
+        at = span.stop
+        mended.append(
+            replace(
+                run,
+                decode_time=decode[span.start],
+                durations=[end - start for start, end in zip(decode[span], ends[span], strict=True)],
+                presentation=[shown - start for start, shown in zip(decode[span], present[span], strict=True)],
+            )
+        )
+    return mended

@@ -1,0 +1,1 @@
+"""The folder between recorders and uploader."""

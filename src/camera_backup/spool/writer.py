@@ -1,0 +1,152 @@
+"""How footage gets into the spool: written under a temporary name, made durable, then published. Standard library only.
+
+A final name never stands on a file that is still open, and no file is ever overwritten.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from camera_backup.errors import SpoolError
+from camera_backup.model import CameraName, Segment, SegmentName
+from camera_backup.spool.reader import PARTIAL_SUFFIX, sync_folder
+
+INTAKE = ".intake"
+LOCK = ".lock"
+INTAKE_SCHEMA = 1
+
+
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Hold a camera's folder for ourselves; raises SpoolError if another recorder does, or if there is no folder."""
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        raise _spool_error(error, "write", folder) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise SpoolError("another recorder writes here", operation="record", subject=str(folder)) from error
+    finally:
+        os.close(descriptor)
+
+
+class OpenSegment:
+    """A segment that is being recorded; until `publish` nobody else takes it."""
+
+    def __init__(self, camera: CameraName, folder: Path, start: datetime, suffix: str) -> None:
+        self.camera = camera
+        self.size = 0
+        self._folder = folder
+        self._name = SegmentName(start.replace(microsecond=0), 0, suffix)
+        self._descriptor, self._path = self._create()
+        self._unsynced = False
+
+    @property
+    def start(self) -> datetime:
+        """The second the segment starts in, UTC."""
+        return self._name.start
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append `data`; raises SpoolError, after which `size` still says what is whole on disk."""
+        view = memoryview(data)
+        while view:
+            try:
+                written = os.write(self._descriptor, view)
+            except OSError as error:
+                os.ftruncate(self._descriptor, self.size)
+                raise _spool_error(error, "write", self._path) from error
+            view = view[written:]
+        self.size += len(data)
+        self._unsynced = True
+
+    def overwrite(self, offset: int, data: bytes) -> None:
+        """Write `data` over what stands at `offset`; only a finaliser does this."""
+        os.pwrite(self._descriptor, data, offset)
+        self._unsynced = True
+
+    def sync(self) -> None:
+        """Make what has been written survive a power cut; free when nothing new was written."""
+        if self._unsynced:
+            os.fdatasync(self._descriptor)
+            self._unsynced = False
+
+    def publish(self) -> Segment:
+        """Close the file, make it durable and give it its final name, or the first `_1`, `_2`, … that is free."""
+        os.fsync(self._descriptor)
+        os.close(self._descriptor)
+        segment = publish_file(self.camera, self._path, self._name)
+        sync_folder(self._folder)
+        return segment
+
+    def abandon(self) -> None:
+        """Close the file and leave it as it is, for the next start to salvage."""
+        os.close(self._descriptor)
+
+    def discard(self) -> None:
+        """Close and remove a file that holds no footage."""
+        os.close(self._descriptor)
+        self._path.unlink()
+
+    def _create(self) -> tuple[int, Path]:
+        name = self._name
+        while True:
+            path = self._folder / f".{name}{PARTIAL_SUFFIX}"
+            try:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+                return os.open(path, flags, 0o640), path
+            except FileExistsError:
+                name = name.next()
+            except OSError as error:
+                raise _spool_error(error, "create", path) from error
+
+
+def publish_file(camera: CameraName, path: Path, name: SegmentName) -> Segment:
+    """Give the durable file `path` the final name `name`, or the next free one; the caller syncs the folder."""
+    while True:
+        final = path.parent / str(name)
+        try:
+            os.link(path, final)
+            break
+        except FileExistsError:
+            name = name.next()
+    path.unlink()
+    return Segment(camera, name, final, final.stat().st_size)
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Return the temporary files that an earlier run left in a camera's folder, oldest first."""
+    return sorted(folder.glob(f".*{PARTIAL_SUFFIX}"))
+
+
+def drop_record(folder: Path, document: Mapping[str, object]) -> Path:
+    """Drop an intake record (see the spool contract) into a camera's `.intake` folder, durably; return its path."""
+    intake = folder / INTAKE
+    intake.mkdir(mode=0o770, exist_ok=True)
+    name = f"{uuid.uuid4()}.json"
+    temporary = intake / f".{name}"
+    with temporary.open("x", encoding="utf-8") as out:
+        json.dump({"schema": INTAKE_SCHEMA, **document}, out)
+        out.write("\n")
+        out.flush()
+        os.fsync(out.fileno())
+    temporary.rename(intake / name)
+    sync_folder(intake)
+    return intake / name
+
+
+def _spool_error(error: OSError, operation: str, path: Path) -> SpoolError:
+    hints = {
+        errno.ENOSPC: "free some disk space",
+        errno.EDQUOT: "free some disk space",
+        errno.ENOENT: "camera-backup-generate creates the folder",
+    }
+    hint = hints.get(error.errno or 0, "")
+    return SpoolError(error.strerror or str(error), operation=operation, subject=str(path), hint=hint)

@@ -1,0 +1,1 @@
+"""What every camera and the uploader are doing."""

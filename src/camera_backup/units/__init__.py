@@ -1,0 +1,1 @@
+"""What is written to the system: units, sealed settings, users and folders."""

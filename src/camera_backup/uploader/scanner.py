@@ -1,0 +1,78 @@
+"""Look through the spool: what is ready, what is empty, what is kept there though it is safe."""
+
+from collections.abc import Mapping
+
+from camera_backup.catalogue.catalogue import Catalogue, Kept
+from camera_backup.clock import Clock
+from camera_backup.errors import CatalogueError, SpoolError
+from camera_backup.logs import Log
+from camera_backup.model import CameraName, Segment
+from camera_backup.spool.reader import Finished, Spool, is_being_written, quarantine
+from camera_backup.uploader.plan import Moment, Past, Plan, Sighting, plan
+from camera_backup.uploader.troubles import Troubles
+
+
+class Scanner:
+    """Scans the spool for the uploader and remembers from one scan to the next."""
+
+    def __init__(self, spool: Spool, catalogue: Catalogue, clock: Clock, troubles: Troubles) -> None:
+        self._spool = spool
+        self._catalogue = catalogue
+        self._clock = clock
+        self._troubles = troubles
+        self._log = Log("uploader")
+        self._sightings: Mapping[Segment, Sighting] = {}
+        self._kept: set[Kept] = set()
+        self._kept_read = False
+
+    def scan(self, *, safety_age: float, keeps: bool, turns: Mapping[CameraName, int]) -> Plan:
+        """Return what there is to do. With `keeps`, what is safe stays in the spool and is left out.
+
+        Raises SpoolError if the spool itself cannot be read; a single camera's folder that cannot is warned of.
+        """
+        self._check_catalogue(keeps=keeps)
+        found = {camera: self._finished(camera) for camera in self._spool.cameras()}
+        moment = Moment(self._clock.now(), self._clock.monotonic())
+        past = Past(self._sightings, self._kept, turns)
+        result = plan(found, past, moment, safety_age)
+        self._sightings = result.sightings
+        for segment in result.empty:
+            self._put_aside(segment)
+        return result
+
+    def keep(self, kept: Kept) -> None:
+        """Leave this file out from now on: it is safe and stays."""
+        self._kept.add(kept)
+
+    def _check_catalogue(self, *, keeps: bool) -> None:
+        try:
+            self._catalogue.ensure()
+            if keeps and not self._kept_read:
+                self._kept |= self._catalogue.kept()
+                self._kept_read = True
+        except CatalogueError as error:
+            self._troubles.begin("catalogue", error)
+
+    def _finished(self, camera: CameraName) -> list[Finished]:
+        try:
+            found = self._spool.finished(camera)
+        except SpoolError as error:
+            self._troubles.begin(f"folder of {camera}", error, camera=camera)
+            return []
+        self._troubles.end(f"folder of {camera}")
+        return found
+
+    def _put_aside(self, segment: Segment) -> None:
+        about = f"empty {segment.path}"
+        try:
+            if is_being_written(segment.path):
+                return
+            kept = quarantine(segment.path, "the file is empty")
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            trouble = SpoolError(error.strerror or str(error), operation="quarantine", subject=str(segment.path))
+            self._troubles.begin(about, trouble, camera=segment.camera)
+            return
+        self._troubles.forget(about)
+        self._log.warning("segment empty, put aside", camera=segment.camera, segment=segment.name, file=kept)
