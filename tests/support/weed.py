@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,25 +34,8 @@ class Store:
         return f"http://127.0.0.1:{self.port}"
 
     def client(self) -> Any:
-        """A client with all rights."""
-        config = Config(
-            signature_version="s3v4",
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-            s3={"addressing_style": "path"},
-            retries={"total_max_attempts": 1},
-            connect_timeout=5,
-            read_timeout=10,
-        )
-        key, secret = self.admin
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            aws_access_key_id=key,
-            aws_secret_access_key=secret,
-            region_name="us-east-1",
-            config=config,
-        )
+        """A client with all rights; the same each time."""
+        return _client(self.endpoint, self.admin)
 
     def objects(self, bucket: str, prefix: str = "") -> dict[str, bytes]:
         """Everything in the bucket that is not the uploader's own probing."""
@@ -60,6 +44,27 @@ class Store:
         keys = [entry["Key"] for page in pages for entry in page.get("Contents", ())]
         wanted = [key for key in keys if "/.camera-backup/" not in f"/{key}"]
         return {key: client.get_object(Bucket=bucket, Key=key)["Body"].read() for key in wanted}
+
+
+@cache
+def _client(endpoint: str, key: tuple[str, str]) -> Any:
+    config = Config(
+        signature_version="s3v4",
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+        s3={"addressing_style": "path"},
+        retries={"total_max_attempts": 1},
+        connect_timeout=5,
+        read_timeout=10,
+    )
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id=key[0],
+        aws_secret_access_key=key[1],
+        region_name="us-east-1",
+        config=config,
+    )
 
 
 @contextmanager
