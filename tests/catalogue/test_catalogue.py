@@ -84,6 +84,16 @@ def test_a_removed_file_is_no_longer_kept_and_one_that_comes_back_is(file: Path)
     assert catalogue.kept() == {kept}
 
 
+def test_files_that_are_gone_are_no_longer_kept_and_others_are(file: Path) -> None:
+    catalogue = Catalogue.open(file)
+    for number in range(3):
+        catalogue.record_verified(_segment(number), _proof(), NOON)
+    first, second, third = sorted(catalogue.kept(), key=lambda kept: kept.name)
+    catalogue.record_gone([first, third], NOON)
+    catalogue.record_gone([], NOON)
+    assert catalogue.kept() == {second}
+
+
 def test_the_last_upload_is_known_for_each_camera_and_for_all(file: Path) -> None:
     catalogue = Catalogue.open(file)
     assert catalogue.last_upload() is None

@@ -224,7 +224,12 @@ class S3Proxy:
         """Never answer."""
         self._closing.wait(60)
 
-    def kill(self, pid: Callable[[], int], number: int, *, after: bool) -> None:
+    def slowly(self, exchange: Exchange) -> Reply | None:
+        """Take a tenth of a second for it."""
+        self._closing.wait(0.1)
+        return self.base(exchange)
+
+    def kill(self, pid: int, number: int, *, after: bool) -> None:
         """Kill the process at its request `number` (from 1), before the store sees it or after it did it."""
         count = iter(range(1, 1_000_000))
 
@@ -235,7 +240,7 @@ class S3Proxy:
                 return self.base(exchange)
             if after:
                 self.base(exchange)
-            os.kill(pid(), signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
             return None
 
         self.on(strike, probing=True)

@@ -7,7 +7,7 @@ one begun.
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -153,6 +153,15 @@ class Catalogue:
             .values(removed_at=when)
         )
         self._transaction("write", lambda connection: connection.execute(statement))
+
+    def record_gone(self, files: Collection[Kept], when: datetime) -> None:
+        """Remember that these files no longer lie in the spool, whoever removed them. Idempotent."""
+        table = segments.c
+        found = (table[field.name] == sa.bindparam(f"the_{field.name}") for field in fields(Kept))
+        statement = sa.update(segments).where(*found, table.removed_at.is_(None)).values(removed_at=when)
+        values = [{f"the_{field.name}": getattr(file, field.name) for field in fields(Kept)} for file in files]
+        if values:
+            self._transaction("write", lambda connection: connection.execute(statement, values))
 
     def verified(self, segment: Segment, checksum: str) -> SafeSegment | None:
         """Return what is known of a segment with exactly this content; None if nothing is."""

@@ -62,7 +62,7 @@ def plan(found: Mapping[CameraName, Sequence[Finished]], past: Past, moment: Mom
     empty, waiting, left, young = [], 0, [], {}
     for camera, files in found.items():
         for file in files:
-            if past.kept and _as_kept(file) in past.kept:
+            if past.kept and as_kept(file) in past.kept:
                 continue
             waiting += 1
             remaining = safety_age - _age(file, moment)
@@ -97,6 +97,7 @@ def _sighting(file: Finished, before: Sighting | None, moment: Moment) -> Sighti
     return before if before and before.modified == file.modified else Sighting(file.modified, moment.monotonic)
 
 
-def _as_kept(file: Finished) -> Kept:
+def as_kept(file: Finished) -> Kept:
+    """Return how the catalogue describes this file, should it hold it for safe."""
     segment = file.segment
     return Kept(segment.camera, str(segment.name), segment.size, file.modified)

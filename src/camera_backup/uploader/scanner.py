@@ -1,6 +1,6 @@
 """Look through the spool: what is ready, what is empty, what is kept there though it is safe."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from camera_backup.catalogue.catalogue import Catalogue, Kept
 from camera_backup.clock import Clock
@@ -8,7 +8,7 @@ from camera_backup.errors import CatalogueError, SpoolError
 from camera_backup.logs import Log
 from camera_backup.model import CameraName, Segment
 from camera_backup.spool.reader import Finished, Spool, is_being_written, quarantine
-from camera_backup.uploader.plan import Moment, Past, Plan, Sighting, plan
+from camera_backup.uploader.plan import Moment, Past, Plan, Sighting, as_kept, plan
 from camera_backup.uploader.troubles import Troubles
 
 
@@ -23,18 +23,17 @@ class Scanner:
         self._log = Log("uploader")
         self._sightings: Mapping[Segment, Sighting] = {}
         self._kept: set[Kept] = set()
-        self._kept_read = False
+        self._compared = False
 
     def scan(self, *, safety_age: float, keeps: bool, turns: Mapping[CameraName, int]) -> Plan:
         """Return what there is to do. With `keeps`, what is safe stays in the spool and is left out.
 
         Raises SpoolError if the spool itself cannot be read; a single camera's folder that cannot is warned of.
         """
-        self._check_catalogue(keeps=keeps)
         found = {camera: self._finished(camera) for camera in self._spool.cameras()}
+        self._check_catalogue(found, keeps=keeps)
         moment = Moment(self._clock.now(), self._clock.monotonic())
-        past = Past(self._sightings, self._kept, turns)
-        result = plan(found, past, moment, safety_age)
+        result = plan(found, Past(self._sightings, self._kept, turns), moment, safety_age)
         self._sightings = result.sightings
         for segment in result.empty:
             self._put_aside(segment)
@@ -44,14 +43,22 @@ class Scanner:
         """Leave this file out from now on: it is safe and stays."""
         self._kept.add(kept)
 
-    def _check_catalogue(self, *, keeps: bool) -> None:
+    def _check_catalogue(self, found: Mapping[CameraName, Sequence[Finished]], *, keeps: bool) -> None:
+        """Open the catalogue if need be, and once, compare what it holds for kept with what is there."""
         try:
             self._catalogue.ensure()
-            if keeps and not self._kept_read:
-                self._kept |= self._catalogue.kept()
-                self._kept_read = True
+            if self._compared:
+                return
+            recorded = self._catalogue.kept()
+            here = {as_kept(file) for files in found.values() for file in files} if recorded else set()
+            # A crash after the deletion, or a person, left these rows behind.
+            self._catalogue.record_gone(recorded - here, self._clock.now())
         except CatalogueError as error:
             self._troubles.begin("catalogue", error)
+            return
+        self._compared = True
+        if keeps:
+            self._kept |= recorded & here
 
     def _finished(self, camera: CameraName) -> list[Finished]:
         try:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _TICK = 1.0  # how long a stop signal may go unnoticed, in seconds
 _SCAN_SHARE = 10  # a scan that takes a second is made every ten seconds at most
-_STALLED = 300.0  # every request is bounded well below this
+_STALLED = 900.0  # a few requests in a row, each of them bounded, take less than this
 _PING_INTERVAL = 5.0
 _FAREWELL = 10.0
 _OPEN_INTERVAL = 30.0

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -76,12 +77,13 @@ class Workers(Generic[Result]):
         return any(now - moved > limit for moved in self._alive.values())
 
     def close(self, timeout: float) -> None:
-        """Give up what is being worked on, and wait up to `timeout` seconds for each thread to notice."""
+        """Give up what is being worked on, and wait up to `timeout` seconds for the threads to notice."""
         self._stopping.set()
         for _ in self._threads:
             self._jobs.put(None)
+        deadline = time.monotonic() + timeout
         for thread in self._threads:
-            thread.join(timeout)
+            thread.join(max(0.0, deadline - time.monotonic()))
 
     def _run(self) -> None:
         while (segment := self._jobs.get()) is not None and not self._stopping.is_set():
