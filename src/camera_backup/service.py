@@ -45,6 +45,10 @@ class Notifier:
         """Tell that the service is alive and doing its work."""
         self._send("WATCHDOG=1")
 
+    def allow(self, seconds: float) -> None:
+        """Tell that nothing more may be heard for so long, because we wait for something that is not ours."""
+        self._send(f"WATCHDOG_USEC={round(seconds * 1e6)}\nWATCHDOG=1")
+
     def stopping(self) -> None:
         """Tell that the service is shutting down."""
         self._send("STOPPING=1")

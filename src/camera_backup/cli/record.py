@@ -9,7 +9,7 @@ from camera_backup import logs
 from camera_backup.clock import SystemClock
 from camera_backup.errors import UsageError
 from camera_backup.logs import Log
-from camera_backup.recorder.recorder import Recorder
+from camera_backup.recorder.recorder import Means, Recorder
 from camera_backup.redact import url_secrets
 from camera_backup.service import Notifier, stop_on_signals
 from camera_backup.settings import RecorderSettings
@@ -31,5 +31,5 @@ def run(arguments: argparse.Namespace) -> int:
     log = Log("recorder", camera=settings.camera)
     clock = SystemClock()
     with stop_on_signals() as stop:
-        Recorder(settings, RtspSource(settings, clock, log), clock, log, Notifier()).run(stop)
+        Recorder(settings, Means(RtspSource(settings, clock, log), clock, log, Notifier())).run(stop)
     return 0

@@ -1,12 +1,15 @@
 """One camera's recorder: source → segmenter → spool, for ever. Standard library only."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from camera_backup.clock import Clock, Stop
-from camera_backup.errors import CameraBackupError, SourceError, SpoolError
+from camera_backup.errors import SourceError, SpoolError
 from camera_backup.logs import Log
 from camera_backup.model import CameraName
+from camera_backup.recorder.gaps import GapLog
+from camera_backup.recorder.gates import Gate, Hold
 from camera_backup.recorder.salvage import salvage
 from camera_backup.recorder.segmenter import Recorded, Segmenter
 from camera_backup.service import Backoff, Notifier
@@ -16,65 +19,115 @@ from camera_backup.spool.writer import only_writer
 
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 30.0
-LOCKOUT_WAIT = 300.0  # a camera that refuses the password may lock the account out if asked too often
+LOCKOUT_WAIT = 300.0  # a camera that refuses the password may lock the account if it is asked too often
+WATCHDOG = 60.0  # seconds without new footage in which something else must happen
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a recorder works with; tests hand in their own."""
+
+    source: Source
+    clock: Clock
+    log: Log
+    notifier: Notifier
+    gates: tuple[Gate, ...] = ()
 
 
 class Recorder:
-    """Records one camera into its spool folder."""
+    """Records one camera into its spool folder, whenever no gate holds it back."""
 
-    def __init__(self, settings: RecorderSettings, source: Source, clock: Clock, log: Log, notifier: Notifier) -> None:
+    def __init__(self, settings: RecorderSettings, means: Means) -> None:
         self._settings = settings
         self._camera = CameraName(settings.camera)
         self._folder = Path(settings.folder)
-        self._source = source
-        self._clock = clock
-        self._log = log
-        self._notifier = notifier
+        self._source = means.source
+        self._clock = means.clock
+        self._log = means.log
+        self._notifier = means.notifier
+        self._gates = means.gates
         self._backoff = Backoff(FIRST_WAIT, LONGEST_WAIT)
+        self._gaps = GapLog(self._camera, self._folder, means.clock, means.log)
+        self._gaps_begun = False
+        self._ready = False
+        self._grown = False
+        self._told: Hold | None = None
 
     def run(self, stop: Stop) -> None:
         """Record until asked to stop; whatever ends a stream is logged, waited out and tried again."""
-        self._notifier.ready()
         while not stop.is_set():
             try:
-                self.run_once(stop)
+                hold = self._held() or self.run_once(stop)
             except (SourceError, SpoolError) as error:
-                self._wait(error, stop)
+                hold = self._held() or self._hold_of(error)
+            if hold is not None and not stop.is_set():
+                self._wait(hold, stop)
         self._notifier.stopping()
 
-    def run_once(self, stop: Stop) -> None:
-        """Publish what an earlier run left, then record one stream to its end. Raises SourceError, SpoolError."""
+    def run_once(self, stop: Stop) -> Hold | None:
+        """Publish what an earlier run left, then record one stream to its end; return the gate that ended it, if any.
+
+        Raises SourceError and SpoolError.
+        """
         with only_writer(self._folder):
-            self._salvage()
+            self._begin()
+            self._notifier.allow(WATCHDOG)
+            pause = _Pause(stop, self._held)
             segmenter = Segmenter(
                 self._camera, self._folder, self._settings.segment_duration, self._clock, self._published
             )
             try:
-                self._source.run(self._sink(segmenter), segmenter.sync, stop)
+                self._source.run(self._sink(segmenter), self._idle(segmenter, pause), pause)
             finally:
                 segmenter.finish()
+            return pause.hold
 
-    def _salvage(self) -> None:
+    def _begin(self) -> None:
         """Deal with what an earlier run left open."""
         try:
+            if not self._gaps_begun:
+                self._gaps.begin()
+                self._gaps_begun = True
             for found in salvage(self._camera, self._folder):
                 if found.segment:
                     self._log.warning("segment salvaged", segment=found.segment.name, size=found.segment.size)
+                    self._gaps.footage(found.end or found.segment.name.start)
                 else:
                     self._log.error("leftover quarantined", path=found.path, reason=found.reason)
         except OSError as error:
             raise SpoolError(error.strerror or str(error), operation="salvage", subject=str(self._folder)) from error
 
+    def _held(self) -> Hold | None:
+        return next((hold for gate in self._gates if (hold := gate.hold()) is not None), None)
+
     def _sink(self, segmenter: Segmenter) -> Callable[[bytes], None]:
         def take(data: bytes) -> None:
-            if segmenter.feed(data):
-                self._backoff.reset()
-                self._notifier.watchdog()
-                self._notifier.status("recording")
+            if segmenter.feed(data) and not self._grown:
+                self._grown = True
+                self._growing(segmenter)
 
         return take
 
+    def _growing(self, segmenter: Segmenter) -> None:
+        """Tell everybody that there is new footage; once a second is enough."""
+        if segmenter.start is not None:
+            self._gaps.resumed(segmenter.start)
+        self._told = None
+        self._backoff.reset()
+        self._be_ready()
+        self._notifier.status("recording")
+        self._notifier.watchdog()
+
+    def _idle(self, segmenter: Segmenter, pause: "_Pause") -> Callable[[], None]:
+        def tick() -> None:
+            self._grown = False
+            segmenter.sync()
+            pause.look()
+
+        return tick
+
     def _published(self, recorded: Recorded) -> None:
+        self._gaps.footage(recorded.end)
         self._log.info(
             "segment published",
             segment=recorded.segment.name,
@@ -82,11 +135,44 @@ class Recorder:
             seconds=(recorded.end - recorded.start).total_seconds(),
         )
 
-    def _wait(self, error: CameraBackupError, stop: Stop) -> None:
-        cause = error.cause if isinstance(error, SourceError) else "spool"
-        wait = LOCKOUT_WAIT if cause == "unauthorised" else self._backoff.next()
-        self._log.warning(str(error), cause=cause, retry_in=wait)
-        self._notifier.status(f"waiting for the camera: {error}")
-        # A source that is away is not a recorder that hangs.
-        self._notifier.watchdog()
-        stop.wait(wait)
+    def _hold_of(self, error: SourceError | SpoolError) -> Hold:
+        cause = error.cause if isinstance(error, SourceError) else "disk"
+        return Hold(cause, str(error), LOCKOUT_WAIT if cause == "unauthorised" else self._backoff.next())
+
+    def _wait(self, hold: Hold, stop: Stop) -> None:
+        if self._folder.is_dir():
+            self._gaps.lost(hold.cause)
+        if not hold.planned:
+            self._log.warning(hold.words, cause=hold.cause, retry_in=hold.retry)
+        elif hold != self._told:
+            self._log.info(hold.words, cause=hold.cause)
+        self._told = hold
+        # A camera that is away is no reason to keep `systemctl start` waiting; the status says how it stands.
+        self._be_ready()
+        self._notifier.status(f"waiting: {hold.words}")
+        self._notifier.allow(hold.retry + WATCHDOG)
+        stop.wait(hold.retry)
+
+    def _be_ready(self) -> None:
+        if not self._ready:
+            self._ready = True
+            self._notifier.ready()
+
+
+class _Pause:
+    """A stop signal that is also set once a gate closes; it is looked at once a second."""
+
+    def __init__(self, stop: Stop, held: Callable[[], Hold | None]) -> None:
+        self.hold: Hold | None = None
+        self._stop = stop
+        self._held = held
+
+    def look(self) -> None:
+        """Ask the gates."""
+        self.hold = self.hold or self._held()
+
+    def is_set(self) -> bool:
+        return self.hold is not None or self._stop.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self.hold is not None or self._stop.wait(timeout)

@@ -7,6 +7,7 @@ import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,6 +28,8 @@ class Salvaged:
     path: Path
     segment: Segment | None = None
     reason: str = ""
+    end: datetime | None = None
+    """When a published segment's footage ends, as far as is known."""
 
 
 def salvage(camera: CameraName, folder: Path) -> Iterator[Salvaged]:
@@ -35,19 +38,22 @@ def salvage(camera: CameraName, folder: Path) -> Iterator[Salvaged]:
         try:
             name = SegmentName.parse(path.name[1:].removesuffix(PARTIAL_SUFFIX))
             with path.open("r+b") as file:
-                close_leftover(file)
+                length = close_leftover(file)
         except ValueError as error:
             yield Salvaged(quarantine(path, str(error)), reason=str(error))
         else:
             segment = publish_file(camera, path, name)
             sync_folder(folder)
-            yield Salvaged(segment.path, segment)
+            yield Salvaged(segment.path, segment, end=name.start + timedelta(seconds=length))
 
 
-def close_leftover(file: BinaryIO) -> None:
-    """Cut the file behind its last whole fragment and index it; raises FormatError if there is no footage in it."""
+def close_leftover(file: BinaryIO) -> float:
+    """Cut the file behind its last whole fragment and index it; return its length in seconds, 0 if it was closed.
+
+    Raises FormatError if there is no footage in it.
+    """
     if _is_closed(file):
-        return
+        return 0.0
     init, end, index = None, 0, None
     for part in _parts(file):
         if isinstance(part, Init):
@@ -67,6 +73,7 @@ def close_leftover(file: BinaryIO) -> None:
     free = len(init.ftyp)
     os.pwrite(file.fileno(), mdat_header(end - free), free)
     os.fsync(file.fileno())
+    return index.duration()
 
 
 def _is_closed(file: BinaryIO) -> bool:

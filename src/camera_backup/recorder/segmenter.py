@@ -53,6 +53,11 @@ class Segmenter:
         self._open: SegmentFile | None = None
         self._last_start = datetime.min.replace(tzinfo=UTC)
 
+    @property
+    def start(self) -> datetime | None:
+        """When the open segment's footage starts; None while no segment is open."""
+        return self._open.start if self._open else None
+
     def feed(self, data: bytes) -> bool:
         """Take more of the stream; tell whether footage came of it. Raises SourceError for garbage, SpoolError."""
         grown = False

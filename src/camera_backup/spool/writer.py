@@ -130,16 +130,20 @@ def drop_record(folder: Path, document: Mapping[str, object]) -> Path:
     """Drop an intake record (see the spool contract) into a camera's `.intake` folder, durably; return its path."""
     intake = folder / INTAKE
     intake.mkdir(mode=0o770, exist_ok=True)
-    name = f"{uuid.uuid4()}.json"
-    temporary = intake / f".{name}"
-    with temporary.open("x", encoding="utf-8") as out:
-        json.dump({"schema": INTAKE_SCHEMA, **document}, out)
-        out.write("\n")
+    path = intake / f"{uuid.uuid4()}.json"
+    replace_file(path, json.dumps({"schema": INTAKE_SCHEMA, **document}) + "\n")
+    return path
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Put a small file in place, whole and durable: readers see the old one or the new one."""
+    temporary = path.with_name(f".{path.name.lstrip('.')}.new")
+    with temporary.open("w", encoding="utf-8") as out:
+        out.write(text)
         out.flush()
         os.fsync(out.fileno())
-    temporary.rename(intake / name)
-    sync_folder(intake)
-    return intake / name
+    temporary.replace(path)
+    sync_folder(path.parent)
 
 
 def _spool_error(error: OSError, operation: str, path: Path) -> SpoolError:

@@ -1,0 +1,79 @@
+"""Where footage is missing, and why: a record for every gap, also over restarts. Standard library only.
+
+`.footage.json` in the camera's folder holds until when there is footage, and what ended it if it has ended.
+"""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+from camera_backup.clock import Clock
+from camera_backup.logs import Log
+from camera_backup.model import CameraName
+from camera_backup.spool.writer import drop_record, replace_file
+
+STATE = ".footage.json"
+RESTART = "recorder-restart"
+SHORTEST = 1.0  # seconds; footage never joins more closely than the camera's key frames do
+
+
+class GapLog:
+    """Keeps account of one camera's gaps."""
+
+    def __init__(self, camera: CameraName, folder: Path, clock: Clock, log: Log) -> None:
+        self._camera = camera
+        self._folder = folder
+        self._clock = clock
+        self._log = log
+        self._until: datetime | None = None
+        self._cause: str | None = None
+        self._open = False
+
+    def begin(self) -> None:
+        """Read what an earlier run left; raises OSError if the disk does not play along."""
+        try:
+            state = json.loads((self._folder / STATE).read_text(encoding="utf-8"))
+            self._until = datetime.fromisoformat(state["until"]).astimezone(UTC)
+            self._cause = str(state["cause"] or RESTART)
+            self._open = True
+        except FileNotFoundError:
+            self._log.debug("no account of earlier footage")
+        except (ValueError, KeyError, TypeError) as error:
+            self._log.warning("the account of earlier footage is unreadable", error=error)
+
+    def footage(self, until: datetime) -> None:
+        """Note that there is footage up to `until`."""
+        if self._until is None or until > self._until:
+            self._until = until
+            self._save()
+
+    def lost(self, cause: str) -> None:
+        """Note that there is no footage from now on; the first cause of a gap is the one that counts."""
+        if self._open:
+            return
+        self._until = self._until or self._clock.now()
+        self._cause = cause
+        self._open = True
+        self._save()
+
+    def resumed(self, start: datetime) -> None:
+        """Note that there is footage again from `start`: the gap, if there was one, is recorded."""
+        if not self._open:
+            return
+        self._open = False
+        until, cause = self._until, self._cause
+        self._cause = None
+        if until is None or (start - until).total_seconds() < SHORTEST:
+            return
+        document = {"kind": "gap", "camera": self._camera, "start": _text(until), "end": _text(start), "cause": cause}
+        drop_record(self._folder, document)
+        seconds = (start - until).total_seconds()
+        self._log.warning("footage is missing", cause=cause, start=_text(until), end=_text(start), seconds=seconds)
+
+    def _save(self) -> None:
+        if self._until is not None:
+            replace_file(self._folder / STATE, json.dumps({"until": _text(self._until), "cause": self._cause}))
+
+
+def _text(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

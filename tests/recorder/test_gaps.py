@@ -1,0 +1,109 @@
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from camera_backup.logs import Log
+from camera_backup.model import CameraName
+from camera_backup.recorder.gaps import GapLog
+
+NOON = datetime(2024, 1, 18, 12, tzinfo=UTC)
+
+
+class FixedClock:
+    def now(self) -> datetime:
+        return NOON
+
+    def monotonic(self) -> float:
+        return 0.0
+
+
+def gap_log(folder: Path) -> GapLog:
+    log = GapLog(CameraName("front-door"), folder, FixedClock(), Log("test"))
+    log.begin()
+    return log
+
+
+def recorded(folder: Path) -> list[tuple[str, str, str]]:
+    found = [json.loads(path.read_text()) for path in (folder / ".intake").glob("*.json")]
+    assert all((item["schema"], item["kind"], item["camera"]) == (1, "gap", "front-door") for item in found)
+    return sorted((item["start"], item["end"], item["cause"]) for item in found)
+
+
+def after(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def test_a_gap_is_recorded_when_footage_is_back_with_what_began_it(tmp_path: Path) -> None:
+    log = gap_log(tmp_path)
+    log.footage(after(10))
+    log.lost("stalled")
+    log.lost("refused")
+    assert not (tmp_path / ".intake").exists()
+    log.resumed(after(25.5))
+    assert recorded(tmp_path) == [("2024-01-18T12:00:10.000Z", "2024-01-18T12:00:25.500Z", "stalled")]
+
+
+def test_footage_that_goes_on_is_no_gap(tmp_path: Path) -> None:
+    log = gap_log(tmp_path)
+    log.resumed(after(0))
+    log.footage(after(10))
+    log.resumed(after(10))
+    log.lost("ended")
+    log.resumed(after(10.9))
+    assert not (tmp_path / ".intake").exists()
+
+
+def test_a_gap_over_a_restart_is_recorded(tmp_path: Path) -> None:
+    gap_log(tmp_path).footage(after(10))
+    gap_log(tmp_path).resumed(after(40))
+    assert recorded(tmp_path) == [("2024-01-18T12:00:10.000Z", "2024-01-18T12:00:40.000Z", "recorder-restart")]
+
+
+def test_a_restart_while_the_camera_is_away_keeps_the_first_cause(tmp_path: Path) -> None:
+    first = gap_log(tmp_path)
+    first.footage(after(10))
+    first.lost("refused")
+    again = gap_log(tmp_path)
+    again.lost("timeout")
+    again.resumed(after(40))
+    assert recorded(tmp_path) == [("2024-01-18T12:00:10.000Z", "2024-01-18T12:00:40.000Z", "refused")]
+
+
+def test_a_camera_that_never_was_there_is_a_gap_from_the_first_try(tmp_path: Path) -> None:
+    log = gap_log(tmp_path)
+    log.lost("refused")
+    log.resumed(after(7))
+    assert recorded(tmp_path) == [("2024-01-18T12:00:00.000Z", "2024-01-18T12:00:07.000Z", "refused")]
+
+
+def test_each_gap_is_recorded_once(tmp_path: Path) -> None:
+    log = gap_log(tmp_path)
+    log.footage(after(10))
+    for start in (20, 30):
+        log.lost("ended")
+        log.resumed(after(start))
+        log.resumed(after(start + 1))
+        log.footage(after(start + 5))
+    assert [gap[:2] for gap in recorded(tmp_path)] == [
+        ("2024-01-18T12:00:10.000Z", "2024-01-18T12:00:20.000Z"),
+        ("2024-01-18T12:00:25.000Z", "2024-01-18T12:00:30.000Z"),
+    ]
+
+
+def test_a_clock_set_back_makes_no_gap_of_negative_length(tmp_path: Path) -> None:
+    log = gap_log(tmp_path)
+    log.footage(after(3600))
+    log.lost("ended")
+    log.resumed(after(0))
+    assert not (tmp_path / ".intake").exists()
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"until": "yesterday", "cause": null}', '{"until": 5, "cause": 5}'])
+def test_an_unreadable_account_is_no_reason_to_fail(tmp_path: Path, text: str) -> None:
+    (tmp_path / ".footage.json").write_text(text)
+    log = gap_log(tmp_path)
+    log.lost("refused")
+    log.resumed(after(5))
+    assert len(recorded(tmp_path)) == 1
