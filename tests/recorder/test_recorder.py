@@ -15,6 +15,7 @@ from camera_backup.model import SegmentName
 from tests.conftest import StartCameras
 from tests.support.frames import audio_packets, decodes_cleanly, frame_counters, probe
 from tests.support.process import Command, command, family, running
+from tests.support.tls import tls_front
 from tests.support.waiting import wait_for
 
 PASSWORD = "p@ss:w/rd?#1"
@@ -69,6 +70,15 @@ def test_every_frame_is_recorded_exactly_once_and_each_segment_decodes_alone(
         assert {stream["codec_type"] for stream in probe(path)["streams"]} == (
             {"video"} if spec.audio == "none" else {"video", "audio"}
         )
+
+
+def test_a_camera_behind_tls_is_recorded(tmp_path: Path, camera_server: StartCameras) -> None:
+    camera = camera_server(CameraSpec(path="cam", user="admin", password=PASSWORD))
+    with tls_front(tmp_path, camera.port) as port:
+        url = camera.url("cam").replace("rtsp://", "rtsps://").replace(f":{camera.port}/", f":{port}/")
+        with recording(tmp_path, url) as recorder:
+            recorder.wait_until_it_says("segment published", count=2)
+    assert_unbroken(segments(tmp_path))
 
 
 def test_copied_audio_has_no_break_between_segments(tmp_path: Path, camera_server: StartCameras) -> None:

@@ -17,7 +17,6 @@ from camera_backup.demo.store import Store
 from camera_backup.errors import CameraBackupError, CatalogueError, CredentialError, StorageError, UnavailableError
 from camera_backup.model import Segment
 from camera_backup.spool.reader import Spool
-from camera_backup.uploader import segment_upload
 from camera_backup.uploader.patience import Waits
 from camera_backup.uploader.uploader import Means, Report, Uploader
 from tests.support import s3_proxy as faults
@@ -313,6 +312,7 @@ class TestWhatLiesThereAlready:
         path = put_segment(site.root, content=b"footage")
         first = key_of(path).replace(".mp4", "_1.mp4")
         second = key_of(path).replace(".mp4", "_2.mp4")
+        Catalogue.open(site.catalogue_file).close()  # an old one, so that the bucket is not asked before sending
         client = site.store.client()
         for key in (key_of(path), first):
             client.put_object(Bucket=site.bucket, Key=key, Body=theirs)
@@ -331,11 +331,7 @@ class TestWhatLiesThereAlready:
     def test_a_store_that_calls_every_key_taken_is_given_up_on_for_now(self, site: Site) -> None:
         put_segment(site.root)
         site.proxy.on(faults.error(412, "PreconditionFailed"), "PUT")
-        site.proxy.on(faults.wrong_checksum, "HEAD")
-        client = site.store.client()
-        for number in range(segment_upload._MOST_KEYS):
-            serial = f"_{number}" if number else ""
-            client.put_object(Bucket=site.bucket, Key=f"front-door/2024/01/18/20240118_120000{serial}.mp4", Body=b"x")
+        site.proxy.on(lambda _: faults.Reply(200, {"content-length": "5", "etag": '"x"'}), "HEAD")
         report = site.once()
         assert (report.safe, report.failed) == (0, 1)
         assert len(waiting(site.root)) == 1
@@ -488,6 +484,14 @@ class TestFiles:
         assert aside.exists()
         assert "empty" in aside.with_name(aside.name + ".json").read_text()
 
+    def test_an_empty_file_that_somebody_still_writes_is_left_alone(self, site: Site) -> None:
+        empty = put_segment(site.root, content=b"")
+        with empty.open("ab"):
+            site.once()
+            assert empty.exists()
+        site.once()
+        assert not empty.exists()
+
     def test_a_file_that_cannot_be_read_holds_up_no_other(
         self, site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -612,6 +616,21 @@ class TestRunning:
             put_segment(site.root, "garage", 100)
             until(lambda: not [name for name in waiting(site.root) if name.startswith("garage")])
             assert waiting(site.root)
+
+    def test_a_new_scan_does_not_begin_with_the_same_camera_again(self, site: Site) -> None:
+        def slower_than_a_scan(exchange: faults.Exchange) -> faults.Reply:
+            threading.Event().wait(1.3)
+            return exchange.forward()
+
+        for number in range(4):
+            put_segment(site.root, "attic", number)
+        put_segment(site.root, "front-door", 9)
+        put_segment(site.root, "garage", 9)
+        site.proxy.on(slower_than_a_scan, "PUT")
+        with site.running(check_interval=0.1, workers=1):
+            until(lambda: [method for method, _ in site.proxy.requests].count("PUT") == 3)
+        served = [key.partition("/")[0] for method, key in site.proxy.requests if method == "PUT"]
+        assert served[:3] == ["attic", "front-door", "garage"]
 
     def test_a_spool_that_is_missing_is_waited_for(self, site: Site, caplog: pytest.LogCaptureFixture) -> None:
         (site.root / "spool").rmdir()

@@ -77,12 +77,11 @@ def engine(url: str, *, read_only: bool) -> sa.Engine:
     made = sa.create_engine(target, connect_args={"timeout": _BUSY_SECONDS})
 
     def configure(connection: Any, _record: object) -> None:
-        # Without this the driver begins transactions by itself, and never around a change of the schema.
-        connection.isolation_level = None
         if not read_only:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
 
+    # The driver by itself begins a transaction too late to hold a change of the schema together.
     def begin(connection: sa.Connection) -> None:
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
