@@ -39,6 +39,7 @@ def _recorder(config: Config, camera: Camera) -> Process:
         folder=str(PurePosixPath(config.storage.local_path, camera.name)),
         segment_duration=config.recording.segment_duration,
         audio=camera.audio,
+        stall_timeout=config.recording.stall_timeout,
     )
     return Process(
         name=f"camera-recorder-{camera.name}",

@@ -84,6 +84,7 @@ class Recording(Section):
     """How footage is cut."""
 
     segment_duration: SegmentDuration = Field(3600.0, description="length of a segment, 1 s to 1 day")
+    stall_timeout: Interval = Field(10.0, description="reconnect to a camera that sends nothing for so long")
 
 
 class Upload(Section):
