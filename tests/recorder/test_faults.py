@@ -19,7 +19,7 @@ from tests.support.tcp_proxy import TcpProxy, tcp_proxy
 from tests.support.waiting import wait_for
 
 CAMERA = CameraSpec(path="cam")
-STALL = 3.0
+STALL = 4.0
 
 
 def wait_until_it_records(place: Path, size: int = 300_000) -> None:
