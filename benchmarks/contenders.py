@@ -42,7 +42,7 @@ class Contender:
 
 
 def ours(job: Job) -> list[str]:
-    """The recorder, as its unit starts it."""
+    """Prepare the recorder; it runs as its unit starts it."""
     sealed = job.folder / "settings.json"
     facts = {"camera": "bench", "url": job.url, "folder": str(job.folder / "bench"), "segment_duration": job.segment}
     (job.folder / "bench").mkdir(exist_ok=True)
@@ -68,7 +68,7 @@ def _motion(job: Job) -> list[str]:
     settings = {
         "daemon": "off", "log_level": 4, "netcam_url": job.url, "netcam_params": "rtsp_transport=tcp",
         "width": 1920, "height": 1080, "framerate": 25, "target_dir": job.folder, "emulate_motion": "on",
-        "movie_output": "on", "movie_passthrough": "on", "movie_codec": "mkv", "movie_max_time": job.segment,
+        "movie_output": "on", "movie_passthrough": "on", "movie_codec": "mp4", "movie_max_time": job.segment,
         "movie_filename": "%v-%Y%m%d%H%M%S", "picture_output": "off", "webcontrol_port": 0, "stream_port": 0,
     }  # fmt: skip
     file = job.folder / "motion.conf"
@@ -82,7 +82,7 @@ CONTENDERS = {
         Contender(OURS, "ffmpeg", ours, "bench/[0-9]*.mp4", signal.SIGTERM),
         Contender(BARE, "ffmpeg", _bare_ffmpeg, "*.mp4"),
         Contender("gstreamer", "gst-launch-1.0", _gstreamer, "*.mp4"),
-        Contender("motion", "motion", _motion, "*.mkv", signal.SIGTERM),
+        Contender("motion", "motion", _motion, "*.mp4", signal.SIGTERM),
     )
 }
 

@@ -1,10 +1,12 @@
 """An RTSP or RTSPS camera, read by an ffmpeg child that copies the stream as it is. Standard library only."""
 
+import fcntl
 import os
 import selectors
 import subprocess
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO
 
 from camera_backup.clock import Clock, Stop
@@ -51,13 +53,13 @@ class RtspSource:
         environment = {"PATH": os.environ.get("PATH", os.defpath), "TZ": "UTC", "LC_ALL": "C"}
         pipe = subprocess.PIPE
         try:
-            child = subprocess.Popen(
-                command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, pipesize=PIPE_SIZE, bufsize=0
-            )
+            child = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, bufsize=0)
         except OSError as error:
             raise UnavailableError(
                 "ffmpeg cannot be started", operation="record", subject=command[0], hint="apt install ffmpeg"
             ) from error
+        with suppress(PermissionError):  # a user's pipes share 64 MB; without more room footage waits in ffmpeg
+            fcntl.fcntl(_pipe(child.stdout), fcntl.F_SETPIPE_SZ, PIPE_SIZE)
         with _pipe(child.stdin) as listing:
             listing.write(ffmpeg.input_list(self._settings.url, self._settings.stall_timeout).encode())
         return child
