@@ -9,7 +9,7 @@ import psutil
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Resident memory of one process in MB (10^6 bytes); `pss` counts shared pages by their share."""
+    """Resident memory of one process in MB of 2^20 bytes, as `ps` and `top` count; `pss` counts shared pages by their share."""
 
     rss: float
     pss: float
@@ -35,7 +35,7 @@ def cpu_seconds(pids: list[int]) -> float:
 def memory(pid: int) -> Memory:
     """Return the memory of a process as it is now."""
     sizes = {
-        name: int(rest.split()[0]) * 1024 / 1e6
+        name: int(rest.split()[0]) / 1024
         for name, _, rest in (
             line.partition(":") for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
         )

@@ -50,7 +50,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--cameras", type=int, default=1, metavar="N", help="cameras to record at once (1)")
     parser.add_argument("--minutes", type=float, default=1.0, help="how long to measure, after a start of 5 s (1)")
-    parser.add_argument("--segment", type=int, default=20, metavar="SECONDS", help="length of a segment (20)")
+    parser.add_argument("--segment", type=int, default=60, metavar="SECONDS", help="length of a segment (60)")
     parser.add_argument(
         "--contenders",
         nargs="+",
