@@ -9,7 +9,7 @@ import psutil
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Resident memory of one process in MB of 2^20 bytes, as `ps` and `top` count; `pss` counts shared pages by their share."""
+    """Resident memory of a process in MB of 2^20 bytes, as in `ps`; `pss` counts shared pages by their share."""
 
     rss: float
     pss: float

@@ -17,16 +17,19 @@ def cameras(number: int) -> list[CameraSpec]:
     return [CameraSpec(path=f"cam{n}", width=1920, height=1080, bitrate_kbps=4000) for n in range(number)]
 
 
-def compare(
-    server: CameraServer, names: list[str], seconds: float, segment: int, folder: Path, tell: Callable[[str], None]
-) -> list[Cost]:
-    """Record every camera with each of the contenders for `seconds` after a start of 5 s; return what each cost."""
-    running = []
+def recordings(server: CameraServer, names: list[str], segment: int, folder: Path) -> list[Recording]:
+    """Return every camera with each of the contenders, not started yet; `segment` is in seconds."""
+    found = []
     for path in server.specs:
         for name in names:
             place = folder / f"{path}-{name}"
             place.mkdir(parents=True)
-            running.append(Recording(CONTENDERS[name], Job(server.url(path), place, segment)))
+            found.append(Recording(CONTENDERS[name], Job(server.url(path), place, segment)))
+    return found
+
+
+def compare(running: list[Recording], seconds: float, tell: Callable[[str], None]) -> list[Cost]:
+    """Have all of them record at the same time for `seconds` after a start of 5 s; return what each cost."""
     for recording in running:
         recording.start()
     tell(f"{len(running)} recordings have started")

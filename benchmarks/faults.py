@@ -22,8 +22,10 @@ HOUR = 3600
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Seconds of footage lost at each kill; seconds from process start to the first frame, with key frames every
-    0.2 s; seconds until a silent camera was noticed; seconds without footage after a camera was back.
+    """What faults cost, in seconds.
+
+    `kills`: footage lost at each; `starts`: from process start to the first frame, with key frames every 0.2 s;
+    `stall_detected`: until a silent camera was noticed; `resumed_…`: without footage once the camera was back.
     """
 
     kills: list[float]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks.comparison import cameras, compare
+from benchmarks.comparison import cameras, compare, recordings
 from benchmarks.contenders import CONTENDERS, OURS, environment, require
 from benchmarks.faults import Faults, measure
 from benchmarks.recording import Cost
@@ -80,8 +80,8 @@ def _measure(arguments: argparse.Namespace, names: list[str], console: Console) 
         if arguments.faults:
             return [], measure(folder, cache, arguments.kills, line.update)
         with CameraServer(cameras(arguments.cameras), folder / "server", cache=cache) as server:
-            seconds = arguments.minutes * 60
-            return compare(server, names, seconds, arguments.segment, folder, line.update), None
+            running = recordings(server, names, arguments.segment, folder)
+            return compare(running, arguments.minutes * 60, line.update), None
 
 
 if __name__ == "__main__":

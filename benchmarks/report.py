@@ -20,46 +20,40 @@ QUICK_GOP_SECONDS = 0.2
 
 
 def print_costs(costs: list[Cost], console: Console) -> None:
-    """Print one row for each contender: the mean over its cameras, the most memory of each of its programs."""
+    """Print one column for each contender: means over its cameras, the most memory of each of its programs."""
     table = Table(title="Recorders side by side: 1080p25, 4 Mbit/s H.264 + AAC, copied", title_justify="left")
-    for column in (
-        "contender",
-        "cameras",
-        "CPU s per minute",
-        "to bare ffmpeg",
-        "CPU s to start",
-        "memory: RSS / PSS MB",
-    ):
-        table.add_column(column)
-    for column in ("first frame after s", "frames", "lost", "twice"):
-        table.add_column(column, justify="right")
-    for name in dict.fromkeys(cost.contender for cost in costs):
-        table.add_row(*_row(name, [cost for cost in costs if cost.contender == name], _mean_cpu(costs, BARE)))
+    table.add_column("for each camera")
+    names = list(dict.fromkeys(cost.contender for cost in costs))
+    for name in names:
+        table.add_column(name, justify="right")
+    bare = _mean_cpu(costs, BARE)
+    columns = [_column([cost for cost in costs if cost.contender == name], bare) for name in names]
+    for measure in columns[0]:
+        table.add_row(measure, *(column[measure] for column in columns))
     console.print(table)
     for line in verdicts(costs):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, soft_wrap=True)
 
 
-def _row(name: str, costs: list[Cost], bare: float) -> list[str]:
+def _column(costs: list[Cost], bare: float) -> dict[str, str]:
+    """Return what stands in a contender's column, by the name of the row."""
     cpu = mean(cost.cpu_per_minute for cost in costs)
-    troubles = {cost.frames.trouble for cost in costs if cost.frames.trouble}
     starts = [cost.first_frame for cost in costs if not math.isnan(cost.first_frame)]
     programs = dict.fromkeys(program for cost in costs for program in cost.memory)
-    memory = "\n".join(
-        f"{program} {_most(costs, program, 'rss')} / {_most(costs, program, 'pss')}" for program in programs
-    )
-    return [
-        name,
-        str(len(costs)),
-        f"{cpu:.3f}",
-        f"{cpu / bare:.2f}" if bare else "-",
-        f"{mean(cost.start_cpu for cost in costs):.2f}",
-        memory,
-        f"{median(starts):.2f} (at most {max(starts):.2f})" if starts else "-",
-        str(sum(cost.frames.count for cost in costs)),
-        "; ".join(troubles) or str(sum(cost.frames.lost for cost in costs)),
-        str(sum(cost.frames.doubled for cost in costs)),
-    ]
+    return {
+        "cameras x minutes": f"{len(costs)} x {mean(cost.seconds for cost in costs) / 60:.1f}",
+        "CPU s a minute": f"{cpu:.3f}",
+        "to bare ffmpeg": f"{cpu / bare:.2f}" if bare else "-",
+        "CPU s for the first 5 s": f"{mean(cost.start_cpu for cost in costs):.2f}",
+        "RSS MB, at most": "\n".join(f"{program} {_most(costs, program, 'rss')}" for program in programs),
+        "PSS MB, at most": "\n".join(f"{program} {_most(costs, program, 'pss')}" for program in programs),
+        "first frame after s, median": f"{median(starts):.2f}" if starts else "-",
+        "first frame after s, at most": f"{max(starts):.2f}" if starts else "-",
+        "frames recorded": str(sum(cost.frames.count for cost in costs)),
+        "frames lost": str(sum(cost.frames.lost for cost in costs)),
+        "frames twice": str(sum(cost.frames.doubled for cost in costs)),
+        "trouble": "; ".join(dict.fromkeys(cost.frames.trouble for cost in costs if cost.frames.trouble)) or "-",
+    }
 
 
 def _most(costs: list[Cost], program: str, kind: str) -> str:
