@@ -2,6 +2,8 @@ import io
 import json
 import logging
 import os
+import re
+import subprocess
 import sys
 
 import pytest
@@ -17,13 +19,45 @@ def _restore_logging() -> object:
     before = root.handlers, root.level
     yield
     root.handlers, root.level = before
+    Log.lines = None
 
 
-def logged(monkeypatch: pytest.MonkeyPatch, form: str = "", secrets: tuple[str, ...] = ()) -> tuple[Log, io.StringIO]:
+def logged(
+    monkeypatch: pytest.MonkeyPatch, form: str = "", secrets: tuple[str, ...] = (), *, lean: bool = False
+) -> tuple[Log, io.StringIO]:
     monkeypatch.setenv(logs.FORMAT_VARIABLE, form)
     out = io.StringIO()
-    logs.setup(secrets, out)
+    (logs.setup_lean if lean else logs.setup)(secrets, out)
     return Log("test", camera="front-door"), out
+
+
+@pytest.mark.parametrize("form", ["", "json"])
+def test_a_lean_process_writes_the_same_lines(monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    told = []
+    for lean in (False, True):
+        log, out = logged(monkeypatch, form, secrets=("hunter2",), lean=lean)
+        log.debug("left out")
+        log.warning("camera silent", words="hunter2 said\nso", seconds=1.25)
+        told.append(re.sub(r"[0-9T:.-]+Z", "", out.getvalue()))
+    assert told[0] == told[1]
+    assert told[0].count("\n") == 1
+    assert "hunter2" not in told[0]
+
+
+def test_a_lean_process_leaves_out_what_is_below_its_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(logs.LEVEL_VARIABLE, "error")
+    log, out = logged(monkeypatch, lean=True)
+    log.warning("careful")
+    log.error("broken")
+    assert "careful" not in out.getvalue()
+    assert "error broken camera=front-door" in out.getvalue()
+
+
+def test_a_recorder_loads_neither_logging_nor_openssl() -> None:
+    heavy = {"asyncio", "hashlib", "logging", "ssl", "_ssl", "_hashlib"}
+    program = f"import sys, camera_backup.cli.record; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def test_a_line_carries_its_fields(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = RecorderSettings.load(arguments.settings)
     if settings.camera != arguments.camera:
         raise UsageError(f"these settings are for camera {settings.camera}, not {arguments.camera}")
-    logs.setup(url_secrets(settings.url))
+    logs.setup_lean(url_secrets(settings.url))
     log = Log("recorder", camera=settings.camera)
     clock = SystemClock()
     with stop_on_signals() as stop:

@@ -100,11 +100,13 @@ class Recorder:
     def _held(self) -> Hold | None:
         return next((hold for gate in self._gates if (hold := gate.hold()) is not None), None)
 
-    def _sink(self, segmenter: Segmenter) -> Callable[[bytes], None]:
-        def take(data: bytes) -> None:
-            if segmenter.feed(data) and not self._grown:
+    def _sink(self, segmenter: Segmenter) -> Callable[[bytes], bool]:
+        def take(data: bytes) -> bool:
+            grown = segmenter.feed(data)
+            if grown and not self._grown:
                 self._grown = True
                 self._growing(segmenter)
+            return grown
 
         return take
 

@@ -10,6 +10,22 @@ _PROTOCOLS = "file,pipe,tcp,tls,udp,rtp,rtsp,rtsps,crypto"
 # Encodings an MP4 holds and browsers play as they come; everything else becomes AAC.
 _COPIED = {"MPEG4-GENERIC", "MP4A-LATM"}
 
+# Encodings that only QuickTime's kin of MP4 holds; ffmpeg refuses a whole recording that would have them in MP4.
+_QUICKTIME = {"PCMA", "PCMU", "L8", "L16"}
+
+# What ffmpeg says when it is the sound, its second stream, that it cannot do.
+_ABOUT_SOUND = (
+    r"for codec \S+ in stream #1\b|not found for input stream #0:1\b|opening encoder for output stream #0:1\b"
+)
+
+# What it says although nothing is wrong: `recorder.timeline` sees to the times.
+_NOISE = (
+    r"Timestamps are unset|pts has no value|Non-monotonous DTS|Too many bits|^\[[^]]*\]$|poorly interleaved|workaround"
+)
+
+# How long, in microseconds, and how far, in bytes, ffmpeg looks for the first key frame; it goes on once it has it.
+_PATIENCE = {"analyzeduration": 30_000_000, "probesize": 100_000_000}
+
 # What ffmpeg says when a stream ends, in words for the gap record; the first that fits counts.
 _CAUSES = (
     (r"401 Unauthorized|403 Forbidden|authorization failed", "unauthorised"),
@@ -31,7 +47,7 @@ def input_list(url: str, timeout: float) -> str:
         "option rtsp_transport tcp\n"
         # ffmpeg waits twice this long before it gives up.
         f"option timeout {round(timeout / 2 * 1e6)}\n"
-    )
+    ) + "".join(f"option {name} {value}\n" for name, value in _PATIENCE.items())
 
 
 def arguments(program: str, video: str | None, audio: str | None, wish: str) -> list[str]:
@@ -40,6 +56,7 @@ def arguments(program: str, video: str | None, audio: str | None, wish: str) -> 
     `video` and `audio` are the encodings as SDP names them, `wish` is the configuration's `audio:`.
     """
     command = [program, "-hide_banner", "-loglevel", "warning", "-nostats"]
+    command += [word for name, value in _PATIENCE.items() for word in (f"-{name}", str(value))]
     command += ["-f", "concat", "-safe", "0", "-protocol_whitelist", _PROTOCOLS, "-i", "pipe:0"]
     command += ["-map", "0:v:0", "-c:v", "copy"]
     if video == "H265":
@@ -47,7 +64,8 @@ def arguments(program: str, video: str | None, audio: str | None, wish: str) -> 
     command += audio_arguments(audio, wish)
     # A silent second stream must not make ffmpeg hold the other one back for its usual 10 s.
     command += ["-max_interleave_delta", str(FRAGMENT_MICROSECONDS)]
-    command += ["-f", "mp4", "-movflags", _MOVFLAGS, "-frag_duration", str(FRAGMENT_MICROSECONDS)]
+    container = "mov" if wish == "copy" and audio in _QUICKTIME else "mp4"
+    command += ["-f", container, "-movflags", _MOVFLAGS, "-frag_duration", str(FRAGMENT_MICROSECONDS)]
     return [*command, "-flush_packets", "1", "pipe:1"]
 
 
@@ -62,3 +80,13 @@ def audio_arguments(encoding: str | None, wish: str) -> list[str]:
 def cause_of(complaints: str) -> str | None:
     """Return the word for why ffmpeg stopped, by what it said; None if that tells nothing."""
     return next((cause for pattern, cause in _CAUSES if re.search(pattern, complaints)), None)
+
+
+def is_about_sound(complaints: str) -> bool:
+    """Tell whether it was the sound that made ffmpeg give up."""
+    return cause_of(complaints) is None and re.search(_ABOUT_SOUND, complaints) is not None
+
+
+def is_noise(line: str) -> bool:
+    """Tell whether a line of ffmpeg's says nothing about why it might end."""
+    return re.search(_NOISE, line) is not None

@@ -1,19 +1,17 @@
 """Asks an RTSP camera what it sends (RFC 2326 DESCRIBE, RFC 4566 SDP) and says precisely why it does not answer.
 
 A DESCRIBE costs a few milliseconds and no video session; ffmpeg, which does the real work, would only say "failed".
-Standard library only.
+Standard library only. TLS and logins load what they need when they need it: OpenSSL alone takes 4 MB of memory.
 """
 
-import base64
-import hashlib
 import re
 import socket
-import ssl
 import time
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from camera_backup.errors import SourceError
+from camera_backup.sources import rtsp_login
 
 MAX_ANSWER = 1 << 17
 _PORTS = {"rtsp": 554, "rtsps": 322}
@@ -42,6 +40,10 @@ class Answer:
     headers: tuple[tuple[str, str], ...]
     body: str
 
+    def all(self, name: str) -> list[str]:
+        """Return the values of all headers of that name."""
+        return [value for header, value in self.headers if header == name]
+
 
 def describe(url: str, timeout: float) -> Description:
     """Return what the camera at `url` sends, within `timeout` seconds. Raises SourceError with the cause."""
@@ -52,7 +54,8 @@ def describe(url: str, timeout: float) -> Description:
         answer = _ask(parts, bare, None, deadline)
         if answer.status == 401 and parts.username is not None:  # noqa: PLR2004 - as in _STATUS_CAUSES
             # On a connection of its own: some cameras hang up after a 401.
-            authorization = _authorization(answer, bare, unquote(parts.username), unquote(parts.password or ""))
+            user, password = unquote(parts.username), unquote(parts.password or "")
+            authorization = rtsp_login.authorization(answer.all("www-authenticate"), bare, user, password)
             answer = _ask(parts, bare, authorization, deadline) if authorization else answer
     except TimeoutError as error:
         raise SourceError("the camera does not answer", cause="timeout", hint=f"is it on? {parts.hostname}") from error
@@ -60,8 +63,6 @@ def describe(url: str, timeout: float) -> Description:
         raise SourceError(
             "the camera refuses the connection", cause="refused", hint="is RTSP switched on, and the port right?"
         ) from error
-    except ssl.SSLError as error:
-        raise SourceError(f"TLS with the camera failed: {error.reason}", cause="tls") from error
     except OSError as error:
         reason = error.strerror or "the name of the camera cannot be resolved"
         raise SourceError(f"the camera cannot be reached: {reason}", cause="unreachable") from error
@@ -98,13 +99,20 @@ def _judge(answer: Answer) -> Description:
 def _connect(parts: SplitResult, timeout: float) -> socket.socket:
     host = parts.hostname or ""
     connection = socket.create_connection((host, parts.port or _PORTS[parts.scheme]), timeout)
-    if parts.scheme != "rtsps":
-        return connection
+    return _encrypted(connection, host) if parts.scheme == "rtsps" else connection
+
+
+def _encrypted(connection: socket.socket, host: str) -> socket.socket:
+    import ssl  # noqa: PLC0415 - see above
+
     # Cameras come with self-signed certificates; TLS here keeps listeners out, as in ffmpeg, which does not verify.
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    return context.wrap_socket(connection, server_hostname=host)
+    try:
+        return context.wrap_socket(connection, server_hostname=host)
+    except ssl.SSLError as error:
+        raise SourceError(f"TLS with the camera failed: {error.reason}", cause="tls") from error
 
 
 def _ask(parts: SplitResult, url: str, authorization: str | None, deadline: float) -> Answer:
@@ -144,42 +152,3 @@ def _parse_answer(data: bytes) -> Answer | None:
     if len(body) < int(length):
         return None
     return Answer(int(status[1]), headers, body[: int(length)].decode("utf-8", "replace"))
-
-
-def _authorization(answer: Answer, url: str, user: str, password: str) -> str | None:
-    """Return the Authorization header that answers the challenge: Digest (RFC 2617, 7616) before Basic."""
-    challenges = [value for name, value in answer.headers if name == "www-authenticate"]
-    digests = [_parameters(value) for value in challenges if value.lower().startswith("digest")]
-    for wanted, algorithm in (("sha-256", "sha256"), ("md5", "md5")):
-        for challenge in digests:
-            if challenge.get("algorithm", "MD5").lower() == wanted:
-                return _digest(challenge, algorithm, url, user, password)
-    if any(value.lower().startswith("basic") for value in challenges):
-        return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-    return None
-
-
-def _digest(challenge: dict[str, str], algorithm: str, url: str, user: str, password: str) -> str:
-    def hashed(text: str) -> str:
-        return hashlib.new(algorithm, text.encode(), usedforsecurity=False).hexdigest()
-
-    realm, nonce = challenge.get("realm", ""), challenge.get("nonce", "")
-    secret, request = hashed(f"{user}:{realm}:{password}"), hashed(f"DESCRIBE:{url}")
-    fields = {"username": user, "realm": realm, "nonce": nonce, "uri": url}
-    extra = ""
-    if "auth" in challenge.get("qop", "").replace(" ", "").split(","):
-        count, client = "00000001", hashed(f"{time.monotonic_ns()}")[:16]
-        fields |= {"response": hashed(f"{secret}:{nonce}:{count}:{client}:auth:{request}"), "cnonce": client}
-        extra = f", qop=auth, nc={count}"
-    else:
-        fields["response"] = hashed(f"{secret}:{nonce}:{request}")
-    if "opaque" in challenge:
-        fields["opaque"] = challenge["opaque"]
-    if "algorithm" in challenge:
-        extra += f", algorithm={challenge['algorithm']}"
-    return "Digest " + ", ".join(f'{name}="{value}"' for name, value in fields.items()) + extra
-
-
-def _parameters(challenge: str) -> dict[str, str]:
-    found = re.findall(r'(\w+)=(?:"([^"]*)"|([^\s,]+))', challenge)
-    return {name.lower(): quoted or bare for name, quoted, bare in found}

@@ -1,0 +1,1 @@
+"""Measurements that take minutes and a quiet machine; no test runs them."""
