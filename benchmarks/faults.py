@@ -91,7 +91,7 @@ def _kills(server: CameraServer, folder: Path, kills: int, tell: Callable[[str],
                 tell(f"{number + 1} of {kills} kills")
     return [
         moment - frame_counters(path)[-1].wall_ms / 1000
-        for moment, path in zip(moments, recording.segments(), strict=False)
+        for moment, path in zip(moments, recording.segments()[:kills], strict=True)
     ]
 
 

@@ -69,7 +69,7 @@ class RtspSource:
             raise UnavailableError(
                 "ffmpeg cannot be started", operation="record", subject=command[0], hint="apt install ffmpeg"
             ) from error
-        with suppress(PermissionError):  # a user's pipes share 64 MB; without more room footage waits in ffmpeg
+        with suppress(OSError):  # all pipes of a user share 64 MB; a small pipe works as well
             fcntl.fcntl(_pipe(child.stdout), fcntl.F_SETPIPE_SZ, PIPE_SIZE)
         with _pipe(child.stdin) as listing:
             listing.write(ffmpeg.input_list(self._settings.url, self._settings.stall_timeout).encode())
