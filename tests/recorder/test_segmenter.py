@@ -18,18 +18,20 @@ class StreamClock:
 
     def __init__(self, start: datetime) -> None:
         self.moment = start
+        self.uptime = 0.0
 
     def now(self) -> datetime:
         return self.moment
 
     def monotonic(self) -> float:
-        return 0.0
+        return self.uptime
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
         """Yield the stream piece by piece, each when it would arrive."""
         for box in boxes(data):
             if box.kind == b"mdat":
                 self.moment += timedelta(seconds=0.5)
+                self.uptime += 0.5
             yield data[box.start : box.end]
 
 

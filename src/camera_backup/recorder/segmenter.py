@@ -61,7 +61,7 @@ class Segmenter:
                 if isinstance(part, Init):
                     self._init, self._timeline = part, Timeline(part)
                 elif self._timeline is not None:
-                    grown |= self._add_all(self._timeline.take(part))
+                    grown |= self._add_all(self._timeline.take(part, self._clock.monotonic()))
         except FormatError as error:
             raise SourceError(str(error), cause="garbage", subject=self._camera) from error
         return grown
