@@ -8,6 +8,7 @@ from camera_backup.errors import SourceError
 from camera_backup.model import CameraName
 from camera_backup.recorder.mp4_boxes import boxes
 from camera_backup.recorder.segmenter import Recorded, Segmenter
+from tests.support.browser import play, served
 from tests.support.media import complaints, fragmented, packets, probe
 
 NOON = datetime(2024, 1, 18, 12, 0, 0, 100_000, tzinfo=UTC)
@@ -35,9 +36,9 @@ class StreamClock:
             yield data[box.start : box.end]
 
 
-def record(folder: Path, data: bytes, clock: StreamClock, duration: float = 2) -> list[Recorded]:
+def record(folder: Path, data: bytes, clock: StreamClock, duration: float = 2, **limits: int) -> list[Recorded]:
     found: list[Recorded] = []
-    segmenter = Segmenter(CameraName("front-door"), folder, duration, clock, found.append)
+    segmenter = Segmenter(CameraName("front-door"), folder, duration, clock, found.append, **limits)
     for piece in clock.pieces(data):
         segmenter.feed(piece)
         segmenter.sync()
@@ -122,6 +123,67 @@ def test_a_clock_that_jumps_starts_a_new_segment(tmp_path: Path) -> None:
         segmenter.feed(piece)
     segmenter.finish()
     assert [recorded.segment.name.start.hour for recorded in found] == [12, 11]
+
+
+def test_a_hundred_boundaries_lose_and_double_nothing(tmp_path: Path) -> None:
+    data = fragmented(seconds=206, gop=5)
+    whole = tmp_path / "whole.mp4"
+    whole.write_bytes(data)
+    found = record(tmp_path, data, StreamClock(NOON))
+    assert len(found) > 101
+    listing = tmp_path / "list.ffconcat"
+    entries = [f"file '{recorded.segment.path}'\noption ignore_editlist 1\n" for recorded in found]
+    listing.write_text("ffconcat version 1.0\n" + "".join(entries))
+    for kind in ("v", "a"):
+        pieces = [packet["data_hash"] for packet in packets(listing, kind)]
+        assert pieces == [packet["data_hash"] for packet in packets(whole, kind)]
+    assert "".join(complaints(recorded.segment.path) for recorded in found[::10]) == ""
+
+
+def test_a_long_gop_makes_fewer_and_longer_segments(tmp_path: Path) -> None:
+    found = record(tmp_path, fragmented(seconds=30, gop=100), StreamClock(NOON))
+    assert [probe(recorded.segment.path)["video"]["nb_frames"] for recorded in found] == ["100"] * 3
+
+
+def test_without_a_second_key_frame_a_new_stream_is_asked_for(tmp_path: Path) -> None:
+    data = fragmented(seconds=20, gop=1000)
+    found: list[Recorded] = []
+    clock = StreamClock(NOON)
+    segmenter = Segmenter(CameraName("front-door"), tmp_path, 3, clock, found.append, longest_gop=5)
+    with pytest.raises(SourceError) as caught:
+        for piece in clock.pieces(data):
+            segmenter.feed(piece)
+    segmenter.finish()
+    assert caught.value.cause == "no-keyframe"
+    assert "I-frame interval" in str(caught.value)
+    (recorded,) = found
+    assert (recorded.end - recorded.start).total_seconds() == pytest.approx(8, abs=1.1)
+    assert complaints(recorded.segment.path) == ""
+
+
+def test_a_file_that_grows_too_large_is_cut_at_a_key_frame(tmp_path: Path) -> None:
+    data = fragmented(seconds=30, gop=10)
+    found = record(tmp_path, data, StreamClock(NOON), duration=3600, largest_file=300_000)
+    assert len(found) > 3
+    assert all(recorded.segment.size <= 300_000 + 20_000 for recorded in found)  # and the index
+    assert sum(int(probe(recorded.segment.path)["video"]["nb_frames"]) for recorded in found) == 300
+
+
+def test_a_file_that_grows_too_large_without_a_key_frame_ends_the_stream(tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as caught:
+        record(tmp_path, fragmented(seconds=20, gop=1000), StreamClock(NOON), duration=3600, largest_file=200_000)
+    assert caught.value.cause == "no-keyframe"
+    (partial,) = tmp_path.glob(".*.part")
+    assert partial.stat().st_size <= 200_000 + 50_000
+
+
+def test_segments_play_and_seek_in_a_browser(tmp_path: Path) -> None:
+    found = record(tmp_path, fragmented(seconds=8, b_frames=2), StreamClock(NOON), duration=4)
+    with served(tmp_path) as address:
+        for recorded in found:
+            facts = play(tmp_path, f"{address}/{recorded.segment.path.name}")
+            assert facts["duration"] == pytest.approx(4, abs=0.15)
+            assert facts["sound"] > 0
 
 
 def test_garbage_ends_the_stream_but_keeps_what_came_before(tmp_path: Path) -> None:

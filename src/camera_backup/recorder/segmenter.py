@@ -1,7 +1,9 @@
 """Cuts a stream of fragmented MP4 into segments aligned to the clock, and closes each one properly.
 
 A segment ends at the first key frame after a multiple of the segment duration, counted in UTC from 1970; so every
-frame lies in exactly one segment and every segment decodes alone. Standard library only.
+frame lies in exactly one segment and every segment decodes alone. It also ends where the picture changes, and early
+when the file has grown too large. A camera that gives no key frame to cut at is asked for a new stream. Standard
+library only.
 """
 
 import math
@@ -16,10 +18,14 @@ from camera_backup.model import CameraName, Segment
 from camera_backup.recorder.fmp4 import Fmp4Reader, Fragment, Init, encode
 from camera_backup.recorder.mp4_boxes import FormatError
 from camera_backup.recorder.mp4_index import FREE, Index, mdat_header
+from camera_backup.recorder.parameter_sets import ParameterSets
 from camera_backup.recorder.timeline import Timeline
 from camera_backup.spool.writer import OpenSegment
 
 JITTER = 5.0
+LONGEST_GOP = 120.0  # seconds from one key frame to the next; cameras that save bandwidth reach 80
+LARGEST_FILE = 4 << 30  # bytes; a store takes at most 5 GiB in one piece
+NEARLY = 0.75  # so full, a file is cut at the next key frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,32 +40,41 @@ class Recorded:
 class Segmenter:
     """Takes one stream, from its init part to its end; `on_segment` hears of every segment published."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the last two are for those who know better
         self,
         camera: CameraName,
         folder: Path,
         segment_duration: float,
         clock: Clock,
         on_segment: Callable[[Recorded], None],
+        *,
+        largest_file: int = LARGEST_FILE,
+        longest_gop: float = LONGEST_GOP,
     ) -> None:
         self._camera = camera
         self._folder = folder
         self._segment_duration = segment_duration
         self._clock = clock
         self._on_segment = on_segment
+        self._largest_file = largest_file
+        self._longest = segment_duration + max(segment_duration, longest_gop)
         self._reader = Fmp4Reader()
         self._init: Init | None = None
         self._timeline: Timeline | None = None
+        self._sets: ParameterSets | None = None
         self._open: SegmentFile | None = None
         self._last_start = datetime.min.replace(tzinfo=UTC)
 
     def feed(self, data: bytes) -> bool:
-        """Take more of the stream; tell whether footage came of it. Raises SourceError for garbage, SpoolError."""
+        """Take more of the stream; tell whether footage came of it.
+
+        Raises SourceError for garbage, or if there is no key frame to cut at; SpoolError.
+        """
         grown = False
         try:
             for part in self._reader.feed(data):
                 if isinstance(part, Init):
-                    self._init, self._timeline = part, Timeline(part)
+                    self._init, self._timeline, self._sets = part, Timeline(part), ParameterSets(part)
                 elif self._timeline is not None:
                     grown |= self._add_all(self._timeline.take(part, self._clock.monotonic()))
         except FormatError as error:
@@ -100,14 +115,37 @@ class Segmenter:
         if 0 < (self._last_start - start).total_seconds() < JITTER:
             start = self._last_start
         self._last_start = start
-        if self._open is not None and keyframe and self._slot(start) != self._slot(self._open.start):
-            self._close()
+        if keyframe:
+            self._cut(fragment, start)
         if self._open is None:
-            if not keyframe:
+            if not keyframe or self._sets is None:
                 return False  # nothing could decode it
-            self._open = SegmentFile(self._camera, self._folder, init, start, fragment.start(init))
+            self._open = SegmentFile(self._camera, self._folder, self._sets.init, start, fragment.start(init))
+        elif not keyframe:
+            self._bound(fragment.start(init))
         self._open.add(fragment)
         return True
+
+    def _cut(self, fragment: Fragment, start: datetime) -> None:
+        """End the open segment before this key frame if it is time, its picture is another, or the file is large."""
+        changed = self._sets is not None and self._sets.see(fragment)
+        if self._open is None:
+            return
+        large = self._open.size > NEARLY * self._largest_file
+        if changed or large or self._slot(start) != self._slot(self._open.start):
+            self._close()
+
+    def _bound(self, time: float) -> None:
+        """Ask for a new stream, which starts with a key frame, if the open segment cannot go on till `time`."""
+        if self._open is None:
+            return
+        if time - self._open.base > self._longest or self._open.size > self._largest_file:
+            raise SourceError(
+                f"no key frame for {time - self._open.base:.0f} s to start the next segment with",
+                cause="no-keyframe",
+                subject=self._camera,
+                hint="have the camera send key frames (GOP, I-frame interval) every few seconds",
+            )
 
     def _slot(self, moment: datetime) -> int:
         return math.floor(moment.timestamp() / self._segment_duration)
@@ -118,16 +156,21 @@ class SegmentFile:
 
     def __init__(self, camera: CameraName, folder: Path, init: Init, start: datetime, base: float) -> None:
         self.start = start
+        self.base = base  # seconds of the stream's own time
         self._init = init
-        self._base = base
         self._index = Index(init)
         self._fragments = 0
         self._file = OpenSegment(camera, folder, start, ".mp4")
         self._head = init.ftyp + FREE + init.moov
 
+    @property
+    def size(self) -> int:
+        """The bytes written so far."""
+        return self._file.size
+
     def add(self, fragment: Fragment) -> None:
         """Write a fragment; head and first fragment go out as one, so that no file without footage is left behind."""
-        moved = fragment.moved(self._init, self._base)
+        moved = fragment.moved(self._init, self.base)
         self._fragments += 1
         data, mdat_at = encode(moved, self._fragments)
         offset = self._file.size + len(self._head)
