@@ -1,3 +1,4 @@
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -146,13 +147,12 @@ def test_a_long_gop_makes_fewer_and_longer_segments(tmp_path: Path) -> None:
 
 
 def test_without_a_second_key_frame_a_new_stream_is_asked_for(tmp_path: Path) -> None:
-    data = fragmented(seconds=20, gop=1000)
     found: list[Recorded] = []
     clock = StreamClock(NOON)
     segmenter = Segmenter(CameraName("front-door"), tmp_path, 3, clock, found.append, longest_gop=5)
+    pieces = clock.pieces(fragmented(seconds=20, gop=1000))
     with pytest.raises(SourceError) as caught:
-        for piece in clock.pieces(data):
-            segmenter.feed(piece)
+        deque(map(segmenter.feed, pieces), maxlen=0)
     segmenter.finish()
     assert caught.value.cause == "no-keyframe"
     assert "I-frame interval" in str(caught.value)
@@ -182,7 +182,7 @@ def test_segments_play_and_seek_in_a_browser(tmp_path: Path) -> None:
     with served(tmp_path) as address:
         for recorded in found:
             facts = play(tmp_path, f"{address}/{recorded.segment.path.name}")
-            assert facts["duration"] == pytest.approx(4, abs=0.15)
+            assert facts["duration"] == pytest.approx(4, abs=0.25)
             assert facts["sound"] > 0
 
 

@@ -51,7 +51,7 @@ def probe(path: Path) -> dict[str, dict[str, Any]]:
 def packets(path: Path, kind: str) -> list[dict[str, str]]:
     """Return the packets of the first `v` or `a` stream: their times, flags and a hash of their bytes."""
     command = ["ffprobe", "-v", "error", "-select_streams", kind, "-show_packets", "-show_data_hash", "md5"]
-    command += ["-safe", "0"] if path.suffix == ".ffconcat" else []
+    command += ["-safe", "0", "-auto_convert", "0"] if path.suffix == ".ffconcat" else []
     answer = subprocess.run([*command, "-of", "json", str(path)], capture_output=True, check=True).stdout
     found: list[dict[str, str]] = json.loads(answer)["packets"]
     return found
