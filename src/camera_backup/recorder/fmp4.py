@@ -110,7 +110,8 @@ class Fmp4Reader:
         """Add `data`; yield the parts it completes. Raises FormatError for what is no fragmented MP4."""
         self._buffer += data
         while (size := self._complete()) is not None:
-            whole = bytes(self._buffer[:size])
+            with memoryview(self._buffer) as view:
+                whole = bytes(view[:size])  # one copy, not two
             del self._buffer[:size]
             part = self._take(whole)
             self._consumed += size

@@ -57,7 +57,8 @@ class Segmenter:
         self._clock = clock
         self._on_segment = on_segment
         self._largest_file = largest_file
-        self._longest = segment_duration + max(segment_duration, longest_gop)
+        self._longest_gop = longest_gop
+        self._key_time = 0.0  # of the last key frame, in seconds of the stream's own time
         self._reader = Fmp4Reader()
         self._init: Init | None = None
         self._timeline: Timeline | None = None
@@ -116,13 +117,14 @@ class Segmenter:
             start = self._last_start
         self._last_start = start
         if keyframe:
+            self._key_time = fragment.start(init)
             self._cut(fragment, start)
         if self._open is None:
             if not keyframe or self._sets is None:
                 return False  # nothing could decode it
             self._open = SegmentFile(self._camera, self._folder, self._sets.init, start, fragment.start(init))
         elif not keyframe:
-            self._bound(fragment.start(init))
+            self._bound(self._open, start, fragment.start(init) - self._key_time)
         self._open.add(fragment)
         return True
 
@@ -132,20 +134,23 @@ class Segmenter:
         if self._open is None:
             return
         large = self._open.size > NEARLY * self._largest_file
-        if changed or large or self._slot(start) != self._slot(self._open.start):
+        if changed or large or self._is_due(self._open, start):
             self._close()
 
-    def _bound(self, time: float) -> None:
-        """Ask for a new stream, which starts with a key frame, if the open segment cannot go on till `time`."""
-        if self._open is None:
-            return
-        if time - self._open.base > self._longest or self._open.size > self._largest_file:
+    def _bound(self, segment: "SegmentFile", start: datetime, since_key: float) -> None:
+        """Ask for a new stream, which starts with a key frame, if the open segment should end but cannot."""
+        overdue = self._is_due(segment, start) and since_key > self._longest_gop
+        if overdue or segment.size > self._largest_file:
             raise SourceError(
-                f"no key frame for {time - self._open.base:.0f} s to start the next segment with",
+                f"no key frame for {since_key:.0f} s to start the next segment with",
                 cause="no-keyframe",
                 subject=self._camera,
                 hint="have the camera send key frames (GOP, I-frame interval) every few seconds",
             )
+
+    def _is_due(self, segment: "SegmentFile", start: datetime) -> bool:
+        """Tell whether what starts at `start` belongs to another segment than the open one."""
+        return self._slot(start) != self._slot(segment.start)
 
     def _slot(self, moment: datetime) -> int:
         return math.floor(moment.timestamp() / self._segment_duration)
@@ -156,8 +161,8 @@ class SegmentFile:
 
     def __init__(self, camera: CameraName, folder: Path, init: Init, start: datetime, base: float) -> None:
         self.start = start
-        self.base = base  # seconds of the stream's own time
         self._init = init
+        self._base = base
         self._index = Index(init)
         self._fragments = 0
         self._file = OpenSegment(camera, folder, start, ".mp4")
@@ -170,7 +175,7 @@ class SegmentFile:
 
     def add(self, fragment: Fragment) -> None:
         """Write a fragment; head and first fragment go out as one, so that no file without footage is left behind."""
-        moved = fragment.moved(self._init, self.base)
+        moved = fragment.moved(self._init, self._base)
         self._fragments += 1
         data, mdat_at = encode(moved, self._fragments)
         offset = self._file.size + len(self._head)
