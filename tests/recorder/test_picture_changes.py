@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from camera_backup.recorder.fmp4 import Fmp4Reader, Fragment, Init, encode
+from camera_backup.recorder.mp4_boxes import find
 from camera_backup.recorder.parameter_sets import ParameterSets
 from tests.recorder.test_segmenter import NOON, StreamClock, record
 from tests.support.browser import play, served
@@ -118,6 +119,28 @@ def test_a_rewritten_description_is_ffmpegs_own(codec: str) -> None:
     # hvcC: ffmpeg keeps x265's own remark as well, and reckons a few hints.
     length = 13 if codec == "libx265" else struct.unpack_from(">I", other.moov, there - 4)[0] - 4
     assert sets.init.moov[at : at + length] == other.moov[there : there + length]
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_the_containers_own_sizes_are_those_of_the_new_picture(codec: str) -> None:
+    other, (first, *_) = parts(fragmented(seconds=4, codec=codec, size="320x240"))
+    sets = ParameterSets(parts(fragmented(seconds=4, codec=codec))[0])
+    sets.see(first)
+    entry = b"avc1" if codec == "libx264" else b"hvc1"
+    for moov in (sets.init.moov, other.moov):
+        at, header = moov.rfind(entry), find(moov, "moov/trak/tkhd")
+        assert struct.unpack_from(">HH", moov, at + 28) == (320, 240)
+        assert struct.unpack_from(">II", moov, header.end - 8) == (320 << 16, 240 << 16)
+
+
+def test_new_picture_parameters_alone_start_no_segment_but_are_told_in_the_next() -> None:
+    init, fragments = parts(fragmented(seconds=4))
+    sets = ParameterSets(init)
+    mdat = fragments[0].mdat.replace(b"\0\0\0\4\x68\xce", b"\0\0\0\4\x68\xcf", 1)
+    assert mdat != fragments[0].mdat
+    assert not sets.see(replace(fragments[0], mdat=mdat))
+    assert b"\x68\xcf" in sets.init.moov
+    assert b"\x68\xce" not in sets.init.moov
 
 
 def test_damaged_parameter_sets_do_not_stop_the_recording() -> None:
