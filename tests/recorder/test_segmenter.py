@@ -7,7 +7,9 @@ import pytest
 
 from camera_backup.errors import SourceError
 from camera_backup.model import CameraName
+from camera_backup.recorder.fmp4 import Fmp4Reader, Fragment
 from camera_backup.recorder.mp4_boxes import boxes
+from camera_backup.recorder.mp4_index import Index, mdat_header
 from camera_backup.recorder.segmenter import Recorded, Segmenter
 from tests.support.browser import play, served
 from tests.support.media import complaints, fragmented, packets, probe
@@ -183,6 +185,25 @@ def test_segments_play_and_seek_in_a_browser(tmp_path: Path) -> None:
         facts = play(tmp_path, f"{address}/{found[1].segment.path.name}")
     assert facts["duration"] == pytest.approx(4, abs=0.25)
     assert facts["sound"] > 0
+
+
+def test_sound_that_comes_late_stays_with_its_picture(tmp_path: Path) -> None:
+    reader = Fmp4Reader()
+    fragments = [part for part in reader.feed(fragmented(seconds=4)) if isinstance(part, Fragment)]
+    init = reader.init
+    assert init is not None
+    index = Index(init)
+    for fragment in fragments:
+        index.add(fragment.moved(init, 1.5), fragment.mdat_at)
+    path = tmp_path / "late.mp4"
+    body = fragmented(seconds=4)[: fragments[-1].mdat_at + len(fragments[-1].mdat)]
+    path.write_bytes(body[: len(init.ftyp)] + mdat_header(len(body) - len(init.ftyp)) + body[len(init.ftyp) + 16 :])
+    with path.open("ab") as file:
+        file.write(index.moov())
+    assert index.duration() == pytest.approx(4, abs=0.1)
+    assert complaints(path) == ""
+    facts = probe(path)
+    assert abs(float(facts["audio"]["start_time"]) - float(facts["video"]["start_time"])) < 0.06
 
 
 def test_garbage_ends_the_stream_but_keeps_what_came_before(tmp_path: Path) -> None:
