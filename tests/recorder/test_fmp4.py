@@ -64,9 +64,10 @@ def test_a_moved_fragment_starts_earlier_and_is_otherwise_the_same() -> None:
     assert [run.durations for run in moved.runs] == [run.durations for run in fragments[5].runs]
 
 
-def test_no_decode_time_is_moved_below_zero() -> None:
+def test_a_header_puts_what_lies_below_zero_at_zero() -> None:
     init, fragments = read(fragmented())
-    assert fragments[1].moved(init, 1e6).start(init) == 0
+    _init, (again,) = read(init.ftyp + init.moov + encode(fragments[1].moved(init, 1e6), 1)[0])
+    assert again.start(init) == 0
 
 
 @pytest.mark.parametrize("data", [b"HTTP/1.1 200 OK\r\n\r\n", b"\0" * 64, b"\xff" * 64, b"\0\0\0\x08moovtrailing"])

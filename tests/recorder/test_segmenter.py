@@ -1,3 +1,4 @@
+from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -6,8 +7,11 @@ import pytest
 
 from camera_backup.errors import SourceError
 from camera_backup.model import CameraName
+from camera_backup.recorder.fmp4 import Fmp4Reader, Fragment
 from camera_backup.recorder.mp4_boxes import boxes
+from camera_backup.recorder.mp4_index import Index, mdat_header
 from camera_backup.recorder.segmenter import Recorded, Segmenter
+from tests.support.browser import play, served
 from tests.support.media import complaints, fragmented, packets, probe
 
 NOON = datetime(2024, 1, 18, 12, 0, 0, 100_000, tzinfo=UTC)
@@ -18,24 +22,26 @@ class StreamClock:
 
     def __init__(self, start: datetime) -> None:
         self.moment = start
+        self.uptime = 0.0
 
     def now(self) -> datetime:
         return self.moment
 
     def monotonic(self) -> float:
-        return 0.0
+        return self.uptime
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
         """Yield the stream piece by piece, each when it would arrive."""
         for box in boxes(data):
             if box.kind == b"mdat":
                 self.moment += timedelta(seconds=0.5)
+                self.uptime += 0.5
             yield data[box.start : box.end]
 
 
-def record(folder: Path, data: bytes, clock: StreamClock, duration: float = 2) -> list[Recorded]:
+def record(folder: Path, data: bytes, clock: StreamClock, duration: float = 2, **limits: int) -> list[Recorded]:
     found: list[Recorded] = []
-    segmenter = Segmenter(CameraName("front-door"), folder, duration, clock, found.append)
+    segmenter = Segmenter(CameraName("front-door"), folder, duration, clock, found.append, **limits)
     for piece in clock.pieces(data):
         segmenter.feed(piece)
         segmenter.sync()
@@ -120,6 +126,84 @@ def test_a_clock_that_jumps_starts_a_new_segment(tmp_path: Path) -> None:
         segmenter.feed(piece)
     segmenter.finish()
     assert [recorded.segment.name.start.hour for recorded in found] == [12, 11]
+
+
+def test_a_hundred_boundaries_lose_and_double_nothing(tmp_path: Path) -> None:
+    data = fragmented(seconds=206, gop=5)
+    whole = tmp_path / "whole.mp4"
+    whole.write_bytes(data)
+    found = record(tmp_path, data, StreamClock(NOON))
+    assert len(found) > 101
+    listing = tmp_path / "list.ffconcat"
+    entries = [f"file '{recorded.segment.path}'\noption ignore_editlist 1\n" for recorded in found]
+    listing.write_text("ffconcat version 1.0\n" + "".join(entries))
+    for kind in ("v", "a"):
+        pieces = [packet["data_hash"] for packet in packets(listing, kind)]
+        assert pieces == [packet["data_hash"] for packet in packets(whole, kind)]
+    assert "".join(complaints(recorded.segment.path) for recorded in found[::10]) == ""
+
+
+def test_a_long_gop_makes_fewer_and_longer_segments(tmp_path: Path) -> None:
+    found = record(tmp_path, fragmented(seconds=30, gop=100), StreamClock(NOON))
+    assert [probe(recorded.segment.path)["video"]["nb_frames"] for recorded in found] == ["100"] * 3
+
+
+def test_without_a_second_key_frame_a_new_stream_is_asked_for(tmp_path: Path) -> None:
+    found: list[Recorded] = []
+    clock = StreamClock(NOON)
+    segmenter = Segmenter(CameraName("front-door"), tmp_path, 3, clock, found.append, longest_gop=5)
+    pieces = clock.pieces(fragmented(seconds=20, gop=1000))
+    with pytest.raises(SourceError) as caught:
+        deque(map(segmenter.feed, pieces), maxlen=0)
+    segmenter.finish()
+    assert caught.value.cause == "no-keyframe"
+    assert "I-frame interval" in str(caught.value)
+    (recorded,) = found
+    assert (recorded.end - recorded.start).total_seconds() == pytest.approx(5, abs=1.1)
+    assert complaints(recorded.segment.path) == ""
+
+
+def test_a_file_that_grows_too_large_is_cut_at_a_key_frame(tmp_path: Path) -> None:
+    data = fragmented(seconds=30, gop=10)
+    found = record(tmp_path, data, StreamClock(NOON), duration=3600, largest_file=300_000)
+    assert len(found) > 3
+    assert all(recorded.segment.size <= 300_000 + 20_000 for recorded in found)  # and the index
+    assert sum(int(probe(recorded.segment.path)["video"]["nb_frames"]) for recorded in found) == 300
+
+
+def test_a_file_that_grows_too_large_without_a_key_frame_ends_the_stream(tmp_path: Path) -> None:
+    with pytest.raises(SourceError) as caught:
+        record(tmp_path, fragmented(seconds=20, gop=1000), StreamClock(NOON), duration=3600, largest_file=200_000)
+    assert caught.value.cause == "no-keyframe"
+    (partial,) = tmp_path.glob(".*.part")
+    assert partial.stat().st_size <= 200_000 + 50_000
+
+
+def test_segments_play_and_seek_in_a_browser(tmp_path: Path) -> None:
+    found = record(tmp_path, fragmented(seconds=8, b_frames=2), StreamClock(NOON), duration=4)
+    with served(tmp_path) as address:
+        facts = play(tmp_path, f"{address}/{found[1].segment.path.name}")
+    assert facts["duration"] == pytest.approx(4, abs=0.25)
+    assert facts["sound"] > 0
+
+
+def test_sound_that_comes_late_stays_with_its_picture(tmp_path: Path) -> None:
+    reader = Fmp4Reader()
+    fragments = [part for part in reader.feed(fragmented(seconds=4)) if isinstance(part, Fragment)]
+    init = reader.init
+    assert init is not None
+    index = Index(init)
+    for fragment in fragments:
+        index.add(fragment.moved(init, 1.5), fragment.mdat_at)
+    path = tmp_path / "late.mp4"
+    body = fragmented(seconds=4)[: fragments[-1].mdat_at + len(fragments[-1].mdat)]
+    path.write_bytes(body[: len(init.ftyp)] + mdat_header(len(body) - len(init.ftyp)) + body[len(init.ftyp) + 16 :])
+    with path.open("ab") as file:
+        file.write(index.moov())
+    assert index.duration() == pytest.approx(4, abs=0.1)
+    assert complaints(path) == ""
+    facts = probe(path)
+    assert abs(float(facts["audio"]["start_time"]) - float(facts["video"]["start_time"])) < 0.06
 
 
 def test_garbage_ends_the_stream_but_keeps_what_came_before(tmp_path: Path) -> None:

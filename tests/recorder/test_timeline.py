@@ -19,7 +19,7 @@ def fragment(*runs: Run) -> Fragment:
 
 def settled(first: Fragment, second: Fragment) -> list[Fragment]:
     timeline = Timeline(INIT)
-    return [*timeline.take(first), *timeline.take(second), *timeline.rest()]
+    return [*timeline.take(first, 0.0), *timeline.take(second, 0.5), *timeline.rest()]
 
 
 def times(fragments: list[Fragment]) -> list[int]:
@@ -88,7 +88,7 @@ def test_a_stream_that_ends_early_gives_back_what_was_held(count: int) -> None:
     timeline = Timeline(INIT)
     held = fragment(run(1, 0, [3600]))
     for _ in range(count):
-        timeline.take(held)
+        timeline.take(held, 0.0)
     assert timeline.rest() == [held] * count
     assert timeline.rest() == []
 
@@ -96,22 +96,22 @@ def test_a_stream_that_ends_early_gives_back_what_was_held(count: int) -> None:
 def test_later_fragments_pass_untouched() -> None:
     timeline = Timeline(INIT)
     for number in range(2):
-        timeline.take(fragment(run(1, 43_200 * number, [3600] * 12)))
-    odd = fragment(run(1, 900_000, [170_000, 3600]))
-    assert timeline.take(odd) == [odd]
+        timeline.take(fragment(run(1, 43_200 * number, [3600] * 12)), 0.48 * number)
+    usual = fragment(run(1, 86_400, [3600] * 12))
+    assert timeline.take(usual, 1.44) == [usual]
     assert timeline.rest() == []
 
 
 def test_a_lone_first_picture_waits_for_others_to_compare_it_with() -> None:
     timeline = Timeline(INIT)
     early = fragment(run(2, 0, [1024] * 24))
-    assert timeline.take(early) == []
-    assert timeline.take(fragment(run(1, 0, [170_000]))) == []
-    assert times(timeline.take(fragment(run(1, 170_000, [3600] * 15))))[0] == 166_400
+    assert timeline.take(early, 0.0) == []
+    assert timeline.take(fragment(run(1, 0, [170_000])), 0.5) == []
+    assert times(timeline.take(fragment(run(1, 170_000, [3600] * 15)), 1.0))[0] == 166_400
 
 
 def test_sound_alone_is_left_alone() -> None:
     init = replace(INIT, tracks={2: INIT.tracks[2]})
     timeline = Timeline(init)
     first = fragment(run(2, 0, [1024] * 20))
-    assert timeline.take(first) == [first]
+    assert timeline.take(first, 0.0) == [first]

@@ -88,9 +88,9 @@ class Fragment:
         return max(video or lengths.values())
 
     def moved(self, init: Init, seconds: float) -> "Fragment":
-        """Return the fragment with all decode times moved by `-seconds`, never below zero."""
+        """Return the fragment with all decode times moved by `-seconds`, which may make them negative."""
         runs = (
-            replace(run, decode_time=max(0, run.decode_time - round(seconds * init.tracks[run.track].timescale)))
+            replace(run, decode_time=run.decode_time - round(seconds * init.tracks[run.track].timescale))
             for run in self.runs
         )
         return replace(self, runs=tuple(runs))
@@ -110,7 +110,8 @@ class Fmp4Reader:
         """Add `data`; yield the parts it completes. Raises FormatError for what is no fragmented MP4."""
         self._buffer += data
         while (size := self._complete()) is not None:
-            whole = bytes(self._buffer[:size])
+            with memoryview(self._buffer) as view:
+                whole = bytes(view[:size])  # one copy, not two
             del self._buffer[:size]
             part = self._take(whole)
             self._consumed += size
@@ -240,7 +241,10 @@ def _parse_trun(moof: bytes, box: Box, defaults: tuple[int, int, int, int], deco
 
 
 def encode(fragment: Fragment, sequence: int) -> tuple[bytes, int]:
-    """Return the fragment as bytes, with a header that says what its runs say, and where in them its `mdat` starts."""
+    """Return the fragment as bytes, with a header that says what its runs say, and where in them its `mdat` starts.
+
+    A header knows no time below zero; what should lie there lies at zero.
+    """
     trafs = [list(runs) for _track, runs in groupby(fragment.runs, key=lambda run: run.track)]
     # The offsets of samples are counted from the header's start, so its size must be known before it is written.
     size = len(_moof(trafs, sequence, 0))
@@ -251,7 +255,7 @@ def _moof(trafs: list[list[Run]], sequence: int, size: int) -> bytes:
     parts = [full_box(b"mfhd", 0, struct.pack(">I", sequence))]
     for runs in trafs:
         tfhd = full_box(b"tfhd", 0, struct.pack(">I", runs[0].track), _TFHD_BASE_IS_MOOF)
-        tfdt = full_box(b"tfdt", 1, struct.pack(">Q", runs[0].decode_time))
+        tfdt = full_box(b"tfdt", 1, struct.pack(">Q", max(0, runs[0].decode_time)))
         parts.append(make_box(b"traf", tfhd, tfdt, *(_trun(run, size) for run in runs)))
     return make_box(b"moof", *parts)
 

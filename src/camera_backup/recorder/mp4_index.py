@@ -71,7 +71,7 @@ class Index:
 
     def duration(self) -> float:
         """Return how long the segment lasts, in seconds."""
-        return max(self._end(number) for number in self._tracks)
+        return max(self._end(number) for number in self._tracks) - self._origin()
 
     def moov(self) -> bytes:
         """Return the movie box that indexes everything added so far; tracks without samples are left out."""
@@ -87,6 +87,11 @@ class Index:
                 parts.append(old[child.start : child.end])
         return make_box(b"moov", *parts)
 
+    def _origin(self) -> float:
+        """Return where the file's time starts: at zero, or before, where sound came late for its time."""
+        starts = (track.first_time / self._init.tracks[number].timescale for number, track in self._tracks.items())
+        return min(0.0, *starts)
+
     def _end(self, number: int) -> float:
         track = self._tracks[number]
         return track.next_time / self._init.tracks[number].timescale if track.sizes else 0.0
@@ -98,7 +103,7 @@ class Index:
         if not track.sizes:
             return b""
         # An index holds no decode times, only durations: where a track starts late, an empty edit says so.
-        late = round(track.first_time * MOVIE_TIMESCALE / timescale)
+        late = round((track.first_time / timescale - self._origin()) * MOVIE_TIMESCALE)
         length = round((track.next_time - track.first_time) * MOVIE_TIMESCALE / timescale)
         edits = [(late, -1)] if late else []
         edits.append((length, max(0, track.presentation[0])))

@@ -2,14 +2,16 @@
 
 ffmpeg hands over the first pictures of an RTSP stream without a time when they arrive before the camera's first
 sender report, and its MP4 writer then puts them at zero: a picture that seems to last for seconds, and sound that no
-longer fits it. The pictures after them tell when they must have been.
+longer fits it. The pictures after them tell when they must have been. From then on `track_clock` watches each track.
 """
 
 from dataclasses import replace
 from itertools import pairwise
+from operator import is_
 from statistics import median
 
 from camera_backup.recorder.fmp4 import Fragment, Init, Run
+from camera_backup.recorder.track_clock import Pace, TrackClock
 
 ENOUGH = 16  # so many pictures are compared, or as many as MOST_HELD fragments have
 MOST_HELD = 4
@@ -17,6 +19,7 @@ LEAST = 3  # with fewer, nothing shows what is usual
 LONGEST_PATTERN = 8  # pictures after which the order of B-frames repeats
 FACTOR = 5  # a gap so many times longer or shorter than the usual one is no frame's duration
 SHORTEST = 0.2  # seconds; a gap up to here is believed, however long it is beside the others
+CALM = 15.0  # seconds: sender reports of both tracks have come by then
 
 
 class Timeline:
@@ -27,21 +30,40 @@ class Timeline:
         self._video = next((number for number, track in init.tracks.items() if track.kind == b"vide"), None)
         self._held: list[Fragment] = []
         self._settled = self._video is None
+        pace = Pace()
+        self._clocks = {number: TrackClock(track.timescale, pace) for number, track in init.tracks.items()}
 
-    def take(self, fragment: Fragment) -> list[Fragment]:
-        """Take the next fragment; return those that are ready, in order."""
+    def take(self, fragment: Fragment, arrived: float) -> list[Fragment]:
+        """Take the next fragment, which arrived at `arrived` (monotonic seconds); return those ready, in order."""
         if self._settled:
-            return [fragment]
+            return [self._steady(fragment, arrived)]
         self._held.append(fragment)
         runs = [run for held in self._held for run in held.runs if run.track == self._video]
         if sum(len(run.sizes) for run in runs) < ENOUGH and len(runs) < MOST_HELD:
             return []
         self._settled = True
-        return self._mend_held()
+        return [self._steady(mended, arrived) for mended in self._mend_held()]
 
     def rest(self) -> list[Fragment]:
         """Return what is still held back: the stream has ended."""
         return self._mend_held()
+
+    def _steady(self, fragment: Fragment, arrived: float) -> Fragment:
+        runs = tuple(self._clocks[run.track].take(run, arrived) for run in fragment.runs)
+        self._align(arrived)
+        # Most fragments come out as they went in.
+        return fragment if all(map(is_, runs, fragment.runs)) else replace(fragment, runs=runs)
+
+    def _align(self, arrived: float) -> None:
+        """Once all is calm, let the track that is behind catch up: the camera has one clock, set for all tracks."""
+        clocks = self._clocks.values()
+        ahead = max(clock.shift / clock.timescale for clock in clocks)
+        if arrived - max(clock.changed for clock in clocks) < CALM:
+            return
+        for clock in clocks:
+            ticks = round(ahead * clock.timescale) - clock.shift
+            if ticks and clock.may_move(ticks, arrived):
+                clock.move(ticks, arrived)
 
     def _mend_held(self) -> list[Fragment]:
         held, self._held = self._held, []
