@@ -36,6 +36,7 @@ def test_sound_is_recorded_as_wished(
     assert_unbroken(found)
     assert [sound_of(path) for path in found[:2]] == [recorded] * 2
     assert [decodes_cleanly(path) for path in found[:2]] == ["", ""]
+    assert {path.suffix for path in found} == {".mov" if wish == "copy" else ".mp4"}
 
 
 def test_sound_that_cannot_be_recorded_does_not_cost_the_picture(tmp_path: Path, camera_server: StartCameras) -> None:

@@ -17,8 +17,8 @@ from camera_backup.recorder.segmenter import Recorded, Segmenter
 from camera_backup.settings import RecorderSettings
 from camera_backup.sources.rtsp import RtspSource
 from tests.conftest import StartCameras
-from tests.recorder.test_recorder import assert_unbroken, recording, segments
 from tests.support.frames import audio_packets, decodes_cleanly, frame_counters, picture_sizes, probe
+from tests.support.recorders import assert_unbroken, recording, segments
 from tests.support.waiting import wait_for
 
 
@@ -128,10 +128,7 @@ def cause_of_end(folder: Path, camera: CameraServer, found: list[Recorded]) -> s
     segmenter = Segmenter(CameraName("cam"), folder, 2, SystemClock(), found.append, longest_gop=2)
     source = RtspSource(settings, SystemClock(), Log("record"))
 
-    def take(data: bytes) -> None:
-        segmenter.feed(data)
-
     with pytest.raises(SourceError) as caught:
-        source.run(take, segmenter.sync, threading.Event())
+        source.run(segmenter.feed, segmenter.sync, threading.Event())
     segmenter.finish()
     return caught.value.cause

@@ -115,3 +115,15 @@ def test_sound_alone_is_left_alone() -> None:
     timeline = Timeline(init)
     first = fragment(run(2, 0, [1024] * 20))
     assert timeline.take(first, 0.0) == [first]
+
+
+def test_sound_from_long_before_the_first_picture_is_left_out() -> None:
+    # A camera with rare key frames: 1.8 s of sound, half-second by half-second, then the first picture.
+    timeline = Timeline(INIT)
+    first = fragment(run(1, 0, [170_000]), run(2, 0, [1024] * 24))
+    early = [fragment(run(2, 24_576 * number, [1024] * 24)) for number in (1, 2)]
+    rest = fragment(run(1, 170_000, [3600] * 16), run(2, 73_728, [1024] * 48))
+    fragments = [part for given in (first, *early, rest) for part in timeline.take(given, 0.0)]
+    sound = [run_.decode_time for part in fragments for run_ in part.runs if run_.track == 2]
+    assert sound == [49_152, 73_728]
+    assert times(fragments)[0] == 166_400

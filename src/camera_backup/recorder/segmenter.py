@@ -22,6 +22,7 @@ from camera_backup.recorder.parameter_sets import ParameterSets
 from camera_backup.recorder.timeline import Timeline
 from camera_backup.spool.writer import OpenSegment
 
+QUICKTIME = b"qt  "  # the brand of a file with sound that MP4 does not hold
 JITTER = 5.0
 LONGEST_GOP = 120.0  # seconds from one key frame to the next; cameras that save bandwidth reach 80
 LARGEST_FILE = 4 << 30  # bytes; a store takes at most 5 GiB in one piece
@@ -170,7 +171,7 @@ class SegmentFile:
         self._base = base
         self._index = Index(init)
         self._fragments = 0
-        self._file = OpenSegment(camera, folder, start, ".mp4")
+        self._file = OpenSegment(camera, folder, start, ".mov" if init.ftyp[8:12] == QUICKTIME else ".mp4")
         self._head = init.ftyp + FREE + init.moov
 
     @property

@@ -19,6 +19,7 @@ LEAST = 3  # with fewer, nothing shows what is usual
 LONGEST_PATTERN = 8  # pictures after which the order of B-frames repeats
 FACTOR = 5  # a gap so many times longer or shorter than the usual one is no frame's duration
 SHORTEST = 0.2  # seconds; a gap up to here is believed, however long it is beside the others
+LEAD = 0.5  # seconds of sound before the first picture that are kept
 CALM = 15.0  # seconds: sender reports of both tracks have come by then
 
 
@@ -71,10 +72,32 @@ class Timeline:
         if self._video is None or sum(len(run.sizes) for run in runs) < LEAST:
             return held
         mended = iter(_mend(runs, self._init.tracks[self._video].timescale))
-        return [
-            replace(fragment, runs=tuple(next(mended) if run.track == self._video else run for run in fragment.runs))
-            for fragment in held
-        ]
+        return self._without_lead(
+            [
+                replace(
+                    fragment, runs=tuple(next(mended) if run.track == self._video else run for run in fragment.runs)
+                )
+                for fragment in held
+            ]
+        )
+
+    def _without_lead(self, fragments: list[Fragment]) -> list[Fragment]:
+        """Leave out the sound from before the first picture: it may be as much as from one key frame to the next."""
+
+        def seconds(run: Run, ticks: int) -> float:
+            return ticks / self._init.tracks[run.track].timescale
+
+        runs = [run for fragment in fragments for run in fragment.runs]
+        first = min(seconds(run, run.decode_time) for run in runs if run.track == self._video) - LEAD
+
+        def kept(fragment: Fragment) -> tuple[Run, ...]:
+            return tuple(
+                run
+                for run in fragment.runs
+                if run.track == self._video or seconds(run, run.decode_time + sum(run.durations)) > first
+            )
+
+        return [replace(fragment, runs=kept(fragment)) for fragment in fragments if kept(fragment)]
 
 
 def _mend(runs: list[Run], timescale: int) -> list[Run]:

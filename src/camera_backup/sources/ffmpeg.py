@@ -56,6 +56,8 @@ def arguments(program: str, video: str | None, audio: str | None, wish: str) -> 
     `video` and `audio` are the encodings as SDP names them, `wish` is the configuration's `audio:`.
     """
     command = [program, "-hide_banner", "-loglevel", "warning", "-nostats"]
+    # A camera that sets its clock back must not make ffmpeg abort; `recorder.timeline` mends what this leaves.
+    command += ["-dts_error_threshold", "10"]
     command += [word for name, value in _PATIENCE.items() for word in (f"-{name}", str(value))]
     command += ["-f", "concat", "-safe", "0", "-protocol_whitelist", _PROTOCOLS, "-i", "pipe:0"]
     command += ["-map", "0:v:0", "-c:v", "copy"]
