@@ -45,7 +45,7 @@ def test_a_first_picture_stamped_zero_moves_to_where_the_second_says() -> None:
 
 
 def test_the_sound_stays_where_it_was() -> None:
-    sound = run(2, 0, [1024] * 40)
+    sound = run(2, 80_000, [1024] * 40)
     fragments = settled(fragment(run(1, 0, [170_000]), sound), fragment(run(1, 170_000, [3600] * 12)))
     assert fragments[0].runs[1] == sound
 

@@ -23,10 +23,11 @@ def test_a_pipe_that_may_not_be_made_larger_is_used_as_it_is(
     stop = threading.Event()
     received = bytearray()
 
-    def take(data: bytes) -> None:
+    def take(data: bytes) -> bool:
         received.extend(data)
         if len(received) > 100_000:
             stop.set()
+        return True
 
     RtspSource(settings, SystemClock(), Log("test")).run(take, lambda: None, stop)
     assert received[4:8] == b"ftyp"

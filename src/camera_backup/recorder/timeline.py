@@ -72,14 +72,12 @@ class Timeline:
         if self._video is None or sum(len(run.sizes) for run in runs) < LEAST:
             return held
         mended = iter(_mend(runs, self._init.tracks[self._video].timescale))
-        return self._without_lead(
-            [
-                replace(
-                    fragment, runs=tuple(next(mended) if run.track == self._video else run for run in fragment.runs)
-                )
-                for fragment in held
-            ]
-        )
+
+        def settled(fragment: Fragment) -> Fragment:
+            runs = tuple(next(mended) if run.track == self._video else run for run in fragment.runs)
+            return replace(fragment, runs=runs)
+
+        return self._without_lead([settled(fragment) for fragment in held])
 
     def _without_lead(self, fragments: list[Fragment]) -> list[Fragment]:
         """Leave out the sound from before the first picture: it may be as much as from one key frame to the next."""

@@ -38,16 +38,16 @@ _CAUSES = (
 )
 
 
-def input_list(url: str, timeout: float) -> str:
-    """Return the ffconcat text that makes ffmpeg read `url`: given on standard input, it shows in no process list."""
+def input_list(url: str) -> str:
+    """Return the ffconcat text that makes ffmpeg read `url`: given on standard input, it shows in no process list.
+
+    The source itself watches for footage that does not come; ffmpeg's own time-out only bounds what it cannot see.
+    """
     quoted = url.replace("'", r"'\''")
-    return (
-        "ffconcat version 1.0\n"
-        f"file '{quoted}'\n"
-        "option rtsp_transport tcp\n"
-        # ffmpeg waits twice this long before it gives up.
-        f"option timeout {round(timeout / 2 * 1e6)}\n"
-    ) + "".join(f"option {name} {value}\n" for name, value in _PATIENCE.items())
+    options = {"rtsp_transport": "tcp", **_PATIENCE, "timeout": _PATIENCE["analyzeduration"]}
+    return f"ffconcat version 1.0\nfile '{quoted}'\n" + "".join(
+        f"option {name} {value}\n" for name, value in options.items()
+    )
 
 
 def arguments(program: str, video: str | None, audio: str | None, wish: str) -> list[str]:

@@ -72,7 +72,7 @@ class RtspSource:
         with suppress(OSError):  # all pipes of a user share 64 MB; a small pipe works as well
             fcntl.fcntl(_pipe(child.stdout), fcntl.F_SETPIPE_SZ, PIPE_SIZE)
         with _pipe(child.stdin) as listing:
-            listing.write(ffmpeg.input_list(self._settings.url, self._settings.stall_timeout).encode())
+            listing.write(ffmpeg.input_list(self._settings.url).encode())
         return child
 
     def _hear(self, line: str) -> str:
