@@ -19,7 +19,7 @@ from camera_backup.spool.writer import only_writer, spool_error
 
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 30.0
-DISK_WAIT = 3.0  # with a source's time to start, recording goes on within 10 s once there is room
+DISK_WAIT = 2.0  # with a source's time to start, recording goes on within 10 s once there is room
 NOTHING_TO_WRITE_TO = frozenset({"no-spool", "read-only", "another-recorder"})
 DISK_CAUSES = NOTHING_TO_WRITE_TO | {"disk-full", "disk-error", "quota"}
 LOCKOUT_WAIT = 300.0  # a camera that refuses the password may lock the account if it is asked too often

@@ -12,7 +12,7 @@ from camera_backup.spool import room
 from camera_backup.spool.mark import check_mark
 from camera_backup.spool.room import margin, size_text
 
-RETRY = 3.0  # with a source's time to start, recording goes on within 10 s
+RETRY = 2.0  # with a source's time to start, recording goes on within 10 s
 COUNT_INTERVAL = 15.0
 
 

@@ -82,6 +82,7 @@ class OpenSegment:
                 self._starved = True
                 with _explaining("write", self._path):
                     os.ftruncate(self._descriptor, self.size)
+                    os.lseek(self._descriptor, self.size, os.SEEK_SET)  # or the next write would leave a hole
                 raise spool_error(error, "write", self._path) from error
             view = view[written:]
         self.size += len(data)
