@@ -80,9 +80,7 @@ def test_copies_go_the_oldest_first_once_the_bucket_has_shown_them_again(site: S
     site.proxy.requests.clear()
     site.once(min_free=10 * MEGABYTE)
     assert waiting(site.root) == [f"front-door/20240118_1200{second}0.mp4" for second in (2, 3, 4)]
-    assert [request for request in site.proxy.requests if request[0] == "HEAD"] == [
-        ("HEAD", key) for key in sorted(contents)[:2]
-    ]
+    assert sorted(site.proxy.requests) == [("HEAD", key) for key in sorted(contents)[:2]]
     assert site.store.objects(site.bucket) == contents
     assert len(Catalogue.open(site.catalogue).kept()) == 3
     assert site.gaps() == []

@@ -21,6 +21,7 @@ from camera_backup.spool.reader import PARTIAL_SUFFIX, sync_folder
 INTAKE = ".intake"
 LOCK = ".lock"
 INTAKE_SCHEMA = 1
+_NO_ROOM = "there was no room for any footage"
 
 # What a gap's record calls it, and how to mend it.
 _FULL = ("disk-full", "free some disk space")
@@ -74,6 +75,8 @@ class OpenSegment:
 
     def write(self, data: bytes | memoryview) -> None:
         """Append `data`; raises SpoolError, after which `size` still says what is whole on disk."""
+        if self._starved and not self.size:
+            raise spool_error(OSError(errno.ENOSPC, _NO_ROOM), "write", self._path)  # an end needs a beginning
         view = memoryview(data)
         while view:
             try:
@@ -113,7 +116,7 @@ class OpenSegment:
                 self._close()
             if self._starved and not self.size:
                 self._path.unlink()
-                raise OSError(errno.ENOSPC, "there was no room for any footage")
+                raise OSError(errno.ENOSPC, _NO_ROOM)
             segment = publish_file(self.camera, self._path, self._name)
             sync_folder(self._folder)
         return segment
