@@ -141,3 +141,11 @@ def test_a_run_goes_on_recording_with_a_wrong_bucket_key(
         assert run.stop() == 0
     assert "hunter" not in run.said()
     assert len(list((tmp_path / "segments" / "front-door").glob("*.mp4"))) >= 3, "nothing is lost"
+
+
+@pytest.mark.usefixtures("spool")
+def test_too_little_room_to_record_is_told(tmp_path: Path, store: Store, bucket: str) -> None:
+    urls = {"front-door": "rtsp://127.0.0.1:9/x"}
+    config = write_config(tmp_path, store, bucket, urls, storage={"min_free": "900TB"})
+    answer = command("check", "--config", str(config))
+    assert "free, so nothing is recorded: storage.min_free is 900.0 TB" in answer.stdout

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from camera_backup import cli
+from camera_backup.spool.mark import MARK
 from camera_backup.units import system_tools
 from tests.support.configs import good, write
 
@@ -163,11 +164,18 @@ def test_on_its_own_machine_generate_creates_users_before_their_folders(
     monkeypatch.setattr(system_tools, "THIS_MACHINE", root)
     monkeypatch.setattr(system_tools, "UPLOADER_USER", "nobody")
     monkeypatch.setattr(system_tools, "create_users", lambda name: done.append(("users", name)))
-    monkeypatch.setattr(system_tools, "create_folders", lambda name: done.append(("folders", name)))
+
+    def create_folders(name: str) -> None:
+        done.append(("folders", name))
+        spool.mkdir(parents=True)
+
+    spool = root / "var/lib/camera-backup/segments"
+    monkeypatch.setattr(system_tools, "create_folders", create_folders)
     assert generate(root, "--dry-run") == 0
     assert done == []
     assert generate(root) == 0
     assert done == [("users", "camera-backup-cameras.conf"), ("folders", "camera-backup-cameras.conf")]
+    assert [path.name for path in spool.iterdir()] == [MARK]
 
 
 def test_the_schema_command_prints_a_schema(capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,5 +61,6 @@ def test_defaults_shown_in_comments_are_the_defaults(tmp_path: Path) -> None:
     assert shown.storage == plain.storage == config.Storage()
     assert shown.upload == plain.upload == config.Upload()
     assert shown.recording == plain.recording == config.Recording()
-    assert shown.cameras == plain.cameras
+    examples = {"quota": None}
+    assert [camera.model_copy(update=examples) for camera in shown.cameras] == list(plain.cameras)
     assert shown.s3.addressing_style == plain.s3.addressing_style

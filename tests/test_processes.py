@@ -22,6 +22,8 @@ def test_a_recorder_knows_its_own_camera_and_nothing_else(tmp_path: Path) -> Non
         folder="/var/lib/camera-backup/segments/front-door",
         segment_duration=300.0,
         audio="aac",
+        mark="/var/lib/camera-backup/segments/.camera-backup-spool",
+        min_free=1_000_000_000,
     )
     assert "open-sesame" not in recorder.settings.to_json()
     assert "garage" not in recorder.settings.to_json()
@@ -43,10 +45,24 @@ def test_the_uploader_knows_the_bucket_and_no_camera(tmp_path: Path) -> None:
     upload = {"safety_age": 10, "check_interval": 20, "delete_after_upload": False, "workers": 2}
     uploader = processes(load(tmp_path, good(s3=s3, upload=upload)))[-1]
     folders = {"spool": "/var/lib/camera-backup/segments", "state": "/var/lib/camera-backup"}
-    assert uploader.settings == UploaderSettings(**{**s3, **upload, **folders, "prefix": "house/"})  # type: ignore[arg-type]
+    room = {"mark": "/var/lib/camera-backup/segments/.camera-backup-spool", "min_free": 1_000_000_000}
+    assert uploader.settings == UploaderSettings(**{**s3, **upload, **folders, **room, "prefix": "house/"})  # type: ignore[arg-type]
     assert "letmein" not in uploader.settings.to_json()
 
 
 def test_settings_survive_the_way_through_their_file(tmp_path: Path) -> None:
     for process in processes(load(tmp_path)):
         assert type(process.settings).from_json(process.settings.to_json()) == process.settings
+
+
+def test_a_camera_s_own_quota_counts_before_that_of_all(tmp_path: Path) -> None:
+    storage = {"min_free": "2GiB", "quota": "50GB", "drop_oldest": True}
+    front, garage, uploader = (
+        process.settings for process in processes(load(tmp_path, good(storage=storage, cameras__0__quota=0)))
+    )
+    assert isinstance(front, RecorderSettings)
+    assert isinstance(garage, RecorderSettings)
+    assert isinstance(uploader, UploaderSettings)
+    assert (front.min_free, front.quota, garage.quota) == (2 << 30, 0, 50_000_000_000)
+    assert (uploader.min_free, uploader.quota, uploader.quotas) == (2 << 30, 50_000_000_000, {"front-door": 0})
+    assert uploader.drop_oldest

@@ -16,9 +16,10 @@ from camera_backup.errors import CameraBackupError, SpoolError, UnavailableError
 from camera_backup.processes import Process, processes
 from camera_backup.settings import RecorderSettings, UploaderSettings
 from camera_backup.sources.rtsp_describe import describe
+from camera_backup.spool.mark import check_mounted
+from camera_backup.spool.room import size_text
 
 CAMERA_PATIENCE = 10.0
-LOW_SPACE = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ def check(config: Config) -> Iterator[Finding]:
     wanted = processes(config)
     recorders = [process for process in wanted if process.kind == "recorder"]
     yield _try("ffmpeg", lambda: _ffmpeg("ffmpeg"))
-    yield _try("disk", lambda: _disk(Path(config.storage.local_path)))
+    yield _try("disk", lambda: _disk(Path(config.storage.local_path), config.storage.min_free))
     with ThreadPoolExecutor(max_workers=8) as pool:
         yield from pool.map(_camera, recorders)
     for process in wanted:
@@ -58,12 +59,13 @@ def _ffmpeg(program: str) -> str:
     return " ".join(answer.stdout.split()[:3])
 
 
-def _disk(spool: Path) -> str:
+def _disk(spool: Path, min_free: int) -> str:
     folder = spool
     while not folder.exists():
         folder = folder.parent
     if folder != spool:
         raise SpoolError("the spool is not there", subject=str(spool), hint="run camera-backup-install")
+    check_mounted(spool)
     try:
         with tempfile.TemporaryFile(dir=spool, prefix=".check-") as probe:
             probe.write(b"camera-backup")
@@ -74,9 +76,10 @@ def _disk(spool: Path) -> str:
             error.strerror or str(error), operation="write", subject=str(spool), hint="run this as root"
         ) from error
     free = shutil.disk_usage(spool).free
-    if free < LOW_SPACE:
-        raise SpoolError(f"only {free >> 20} MiB are free", subject=str(spool), hint="free some disk space")
-    return f"{spool} is writable, {free / 1e9:.1f} GB free"
+    if free < min_free:
+        told = f"only {size_text(free)} are free, so nothing is recorded: storage.min_free is {size_text(min_free)}"
+        raise SpoolError(told, cause="disk-full", subject=str(spool), hint="free some disk space")
+    return f"{spool} is writable, {size_text(free)} free"
 
 
 def _camera(process: Process) -> Finding:

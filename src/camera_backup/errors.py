@@ -60,7 +60,19 @@ class SourceError(CameraBackupError):
 
 
 class SpoolError(CameraBackupError):
-    """The local disk does not take or give footage."""
+    """The local disk does not take or give footage; `cause` is the word that gap records carry."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        cause: str = "disk-error",
+        operation: str = "",
+        subject: str = "",
+        hint: str = "",
+    ) -> None:
+        super().__init__(message, operation=operation, subject=subject, hint=hint)
+        self.cause = cause
 
 
 class StorageError(CameraBackupError):

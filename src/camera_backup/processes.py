@@ -7,6 +7,7 @@ from typing import Literal
 
 from camera_backup.config.models import Camera, Config
 from camera_backup.settings import RecorderSettings, Sealed, UploaderSettings
+from camera_backup.spool.mark import MARK
 
 UPLOADER = "camera-uploader"
 
@@ -40,6 +41,9 @@ def _recorder(config: Config, camera: Camera) -> Process:
         segment_duration=config.recording.segment_duration,
         audio=camera.audio,
         stall_timeout=config.recording.stall_timeout,
+        mark=_mark(config),
+        min_free=config.storage.min_free,
+        quota=config.storage.quota if camera.quota is None else camera.quota,
     )
     return Process(
         name=f"camera-recorder-{camera.name}",
@@ -49,6 +53,10 @@ def _recorder(config: Config, camera: Camera) -> Process:
         description=f"Record camera {camera.name}",
         settings=settings,
     )
+
+
+def _mark(config: Config) -> str:
+    return str(PurePosixPath(config.storage.local_path, MARK))
 
 
 def _uploader(config: Config) -> Process:
@@ -70,6 +78,11 @@ def _uploader(config: Config) -> Process:
         check_interval=upload.check_interval,
         delete_after_upload=upload.delete_after_upload,
         workers=upload.workers,
+        mark=_mark(config),
+        min_free=config.storage.min_free,
+        quota=config.storage.quota,
+        quotas={camera.name: camera.quota for camera in config.cameras if camera.quota is not None},
+        drop_oldest=config.storage.drop_oldest,
     )
     return Process(
         name=UPLOADER,

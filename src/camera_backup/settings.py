@@ -6,6 +6,7 @@ Standard library only: the recorder reads its settings with this and needs neith
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -59,7 +60,10 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecorderSettings(Sealed):
-    """One recorder's. Durations are in seconds; `url` holds the camera's password; `folder` is its spool folder."""
+    """One recorder's. Durations are in seconds; `url` holds the camera's password; `folder` is its spool folder.
+
+    `mark` is the file without which there is no spool; sizes are in bytes, 0 sets no limit.
+    """
 
     camera: str
     url: str = dataclasses.field(repr=False)
@@ -67,12 +71,19 @@ class RecorderSettings(Sealed):
     segment_duration: float = 3600.0
     audio: str = "auto"
     stall_timeout: float = 10.0
+    mark: str | None = None
+    min_free: int = 0
+    quota: int = 0
     ffmpeg: str = "ffmpeg"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploaderSettings(Sealed):
-    """The uploader's. Ages and intervals are in seconds; `prefix` is empty or ends with '/'."""
+    """The uploader's. Ages and intervals are in seconds; `prefix` is empty or ends with '/'.
+
+    `mark` is the file without which there is no spool; sizes are in bytes, 0 sets no limit. `quotas` holds those of
+    single cameras, `quota` that of every other.
+    """
 
     spool: str
     state: str
@@ -90,3 +101,8 @@ class UploaderSettings(Sealed):
     check_interval: float = 300.0
     delete_after_upload: bool = True
     workers: int = 4
+    mark: str | None = None
+    min_free: int = 0
+    quota: int = 0
+    quotas: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    drop_oldest: bool = False

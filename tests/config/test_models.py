@@ -147,6 +147,12 @@ def test_a_good_camera_url_is_kept_as_it_is(tmp_path: Path, url: str) -> None:
         ("storage__local_path", "/srv/../etc", "must not hold '..'"),
         ("storage__local_path", '/srv/"\nExecStartPre=', "must be a path from / on"),
         ("storage__local_path", "/var/lib/camera-backup", "state_path must not be local_path or lie in it"),
+        ("storage__min_free", "a lot", "must be a size"),
+        ("storage__min_free", "5%", "must be a size"),
+        ("storage__min_free", -1, "must be at least 0"),
+        ("storage__quota", 1.5, "must be a size"),
+        ("storage__drop_oldest", "maybe", "must be true or false"),
+        ("cameras__0__quota", "10 i", "must be a size"),
         ("upload__workers", 0, "must be at least 1"),
         ("upload__workers", 65, "must be at most 64"),
         ("upload__workers", "many", "must be a whole number"),
@@ -200,3 +206,11 @@ def test_the_schema_lets_a_secret_be_kept_elsewhere() -> None:
     secret = config.schema()["$defs"]["S3"]["properties"]["secret_access_key"]
     assert {"type": "string"} in secret["anyOf"]
     assert [list(kind["properties"]) for kind in secret["anyOf"][1:]] == [["file"], ["env"], ["credential"]]
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [(0, 0), (5, 5), ("500", 500), ("2GB", 2_000_000_000), ("1.5 kb", 1500), ("1GiB", 1 << 30), ("2 TB", 2 * 10**12)],
+)
+def test_sizes_are_bytes_or_have_a_unit(tmp_path: Path, written: object, kept: int) -> None:
+    assert load(tmp_path, good(storage__min_free=written)).storage.min_free == kept

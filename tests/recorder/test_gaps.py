@@ -7,6 +7,7 @@ import pytest
 from camera_backup.logs import Log
 from camera_backup.model import CameraName
 from camera_backup.recorder.gaps import GapLog
+from tests.support.small_disk import fill, small_disk
 
 NOON = datetime(2024, 1, 18, 12, tzinfo=UTC)
 
@@ -107,3 +108,29 @@ def test_an_unreadable_account_is_no_reason_to_fail(tmp_path: Path, text: str) -
     log.lost("refused")
     log.resumed(after(5))
     assert len(recorded(tmp_path)) == 1
+
+
+def test_a_disk_without_room_for_the_account_stops_nothing_and_gets_it_later(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 1) as disk:
+        log = gap_log(disk)
+        ballast = fill(disk, leave=0)
+        log.footage(after(10))
+        log.lost("disk-full")
+        log.resumed(after(20))
+        log.lost("stalled")
+        assert recorded(disk) == []
+        assert list(disk.glob(".*.new")) == []
+        ballast.unlink()
+        log.settle()
+        assert recorded(disk) == [("2024-01-18T12:00:10.000Z", "2024-01-18T12:00:20.000Z", "disk-full")]
+        gap_log(disk).resumed(after(40))
+        assert recorded(disk)[1:] == [("2024-01-18T12:00:10.000Z", "2024-01-18T12:00:40.000Z", "stalled")]
+
+
+def test_what_is_not_to_be_written_is_remembered(tmp_path: Path) -> None:
+    log = GapLog(CameraName("front-door"), tmp_path, FixedClock(), Log("test"))
+    log.lost("no-spool", write=False)
+    assert list(tmp_path.iterdir()) == []
+    log.begin()
+    log.resumed(after(5))
+    assert recorded(tmp_path) == [("2024-01-18T12:00:00.000Z", "2024-01-18T12:00:05.000Z", "no-spool")]

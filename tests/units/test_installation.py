@@ -129,7 +129,7 @@ if os.geteuid() == 0:
         mine, other = root / SEGMENTS / "front-door", root / SEGMENTS / "garage"
         recorder = recorder_user("front-door")
         assert (
-            as_user(root, recorder, f"echo footage > {mine}/.a && mv {mine}/.a {mine}/a.mp4 && mkdir {mine}/.intake")
+            as_user(root, recorder, f"echo footage > {mine}/.a && mv {mine}/.a {mine}/a.mp4 && echo > {mine}/.intake/r")
             == 0
         )
         for forbidden in (
@@ -149,7 +149,7 @@ if os.geteuid() == 0:
         as_user(
             root,
             recorder_user("front-door"),
-            f"echo footage > {folder}/a.mp4; mkdir {folder}/.intake; echo > {folder}/.intake/i",
+            f"echo footage > {folder}/a.mp4; echo > {folder}/.intake/i",
         )
         uploader = f"ls {root / SEGMENTS} && cat {folder}/a.mp4 && rm {folder}/a.mp4 {folder}/.intake/i"
         assert as_user(root, "camera-backup", uploader, more=("camera-spool",)) == 0

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from camera_backup.config import file as config_file
 from camera_backup.errors import UnavailableError
+from camera_backup.spool.mark import mark_spool
 from camera_backup.units import system_tools, units
 from camera_backup.units.generation import FileContent, Plan, difference, plan
 from camera_backup.units.next_steps import next_steps
@@ -36,12 +37,15 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare, and unless asked otherwise, write."""
     root: Path = arguments.root
     path = arguments.config or below(root, PurePosixPath(config_file.DEFAULT_PATH))
-    wanted = units.files(config_file.load(path), system_tools.program(arguments.program))
+    config = config_file.load(path)
+    wanted = units.files(config, system_tools.program(arguments.program))
     found = look(root, wanted, units.PATTERNS, units.is_sealed_settings)
     changes = plan(wanted, found)
     only_tell = arguments.check or arguments.diff or arguments.dry_run
     if not only_tell:
         _write(changes, wanted, root)
+        if root == system_tools.THIS_MACHINE:
+            mark_spool(below(root, PurePosixPath(config.storage.local_path)))
     if arguments.diff:
         for line in difference(changes, wanted, found):
             # With --json, standard output belongs to the JSON.

@@ -4,12 +4,15 @@ Example: systemctl start camera-recorder-front-door
 """
 
 import argparse
+from pathlib import Path
 
 from camera_backup import logs
-from camera_backup.clock import SystemClock
+from camera_backup.clock import Clock, SystemClock
 from camera_backup.errors import UsageError
 from camera_backup.logs import Log
+from camera_backup.recorder.gates import Gate
 from camera_backup.recorder.recorder import Means, Recorder
+from camera_backup.recorder.space import FreeGate, QuotaGate, SpoolGate
 from camera_backup.redact import url_secrets
 from camera_backup.service import Notifier, stop_on_signals
 from camera_backup.settings import RecorderSettings
@@ -31,5 +34,17 @@ def run(arguments: argparse.Namespace) -> int:
     log = Log("recorder", camera=settings.camera)
     clock = SystemClock()
     with stop_on_signals() as stop:
-        Recorder(settings, Means(RtspSource(settings, clock, log), clock, log, Notifier())).run(stop)
+        means = Means(RtspSource(settings, clock, log), clock, log, Notifier(), gates(settings, clock))
+        Recorder(settings, means).run(stop)
     return 0
+
+
+def gates(settings: RecorderSettings, clock: Clock) -> tuple[Gate, ...]:
+    """Return what may keep this recorder from recording, the worst first: its word stands in the gap's record."""
+    folder = Path(settings.folder)
+    found: list[Gate] = [SpoolGate(folder, Path(settings.mark) if settings.mark else None)]
+    if settings.min_free:
+        found.append(FreeGate(folder, settings.min_free))
+    if settings.quota:
+        found.append(QuotaGate(folder, settings.quota, clock))
+    return tuple(found)

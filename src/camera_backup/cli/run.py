@@ -16,6 +16,7 @@ from camera_backup.errors import SpoolError, StorageError
 from camera_backup.logs import Log
 from camera_backup.processes import processes
 from camera_backup.service import stop_on_signals
+from camera_backup.spool.mark import check_mounted, mark_spool
 from camera_backup.status.status import status
 from camera_backup.supervisor import Supervisor
 
@@ -56,8 +57,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def make_folders(config: Config) -> None:
-    """Make the folders that `install` and `generate` make on a server."""
+    """Make the folders that `install` and `generate` make on a server, and mark the spool."""
     spool = Path(config.storage.local_path)
+    check_mounted(spool)
     for folder in (Path(config.storage.state_path), spool, *(spool / camera.name for camera in config.cameras)):
         try:
             folder.mkdir(mode=0o770, parents=True, exist_ok=True)
@@ -68,6 +70,7 @@ def make_folders(config: Config) -> None:
                 subject=str(folder),
                 hint="set storage.local_path and storage.state_path to folders of yours, or run this as root",
             ) from error
+    mark_spool(spool)
 
 
 def _drain(supervisor: Supervisor, config: Config, clock: Clock, stop: Stop) -> int:

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
         from camera_backup.uploader.uploader import Means, Uploader  # noqa: PLC0415 - as said
 
         notifier = Notifier()
-        spool = Spool(Path(settings.spool))
+        spool = Spool(Path(settings.spool), Path(settings.mark) if settings.mark else None)
         means = Means(S3Bucket.connect(settings), _catalogue(state / FILE_NAME), spool, notifier=notifier)
         uploader = Uploader(settings, means)
         if arguments.once:

@@ -14,6 +14,7 @@ from camera_backup.config.values import (
     RtspUrl,
     Secret,
     SegmentDuration,
+    Size,
     Word,
 )
 
@@ -35,6 +36,9 @@ class Storage(Section):
 
     local_path: Folder = Field("/var/lib/camera-backup/segments", description="folder where footage waits for upload")
     state_path: Folder = Field("/var/lib/camera-backup", description="folder of the catalogue and of tokens")
+    min_free: Size = Field(1_000_000_000, description="room that recording leaves free on the disk; 0: none")
+    quota: Size = Field(0, description="most footage that each camera may keep here; 0: no limit")
+    drop_oldest: bool = Field(default=False, description="on a full disk, give up the oldest footage not yet uploaded")
 
     @model_validator(mode="after")
     def _apart(self) -> "Storage":
@@ -68,6 +72,7 @@ class Camera(Section):
     audio: Literal["auto", "copy", "aac", "off"] = Field(
         "auto", description="auto keeps AAC and turns the rest into it"
     )
+    quota: Size | None = Field(None, description="most footage this camera may keep here; default: storage.quota")
 
 
 def _some(value: Any) -> Any:

@@ -22,6 +22,7 @@ from camera_backup.durations import seconds
 from camera_backup.errors import CredentialError
 from camera_backup.model import camera_name
 from camera_backup.redact import redact_url
+from camera_backup.sizes import size_in_bytes
 
 PLACEHOLDER = re.compile(r"YOUR_[A-Z0-9_]+|(?<=//)camera-ip(?=[:/]|$)|(?<=@)camera-ip(?=[:/]|$)")
 
@@ -50,6 +51,13 @@ def _seconds(value: object) -> object:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
     return seconds(value if isinstance(value, str) else "")
+
+
+def _bytes(value: object) -> object:
+    """Turn `1000000`, `500MB` or `2GiB` into bytes."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return size_in_bytes(value if isinstance(value, str) else "")
 
 
 def _secret(value: object, info: ValidationInfo) -> object:
@@ -188,6 +196,15 @@ Folder = Annotated[str, AfterValidator(_folder)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 Word = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,127}\z")]
+_SIZE_SCHEMA = WithJsonSchema(
+    {
+        "anyOf": [
+            {"type": "integer", "minimum": 0},
+            {"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)? *([kKmMgGtT]?[iI]?[bB])?$"},
+        ]
+    }
+)
+Size = Annotated[int, BeforeValidator(_bytes), Field(ge=0, le=1 << 60), _SIZE_SCHEMA]
 SegmentDuration = Annotated[
     float, BeforeValidator(_seconds), Field(ge=1, le=_DAY, allow_inf_nan=False), _DURATION_SCHEMA
 ]

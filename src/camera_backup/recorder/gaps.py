@@ -28,13 +28,19 @@ class GapLog:
         self._until: datetime | None = None
         self._cause: str | None = None
         self._open = False
+        self._unsaved = False
+        self._unrecorded: list[dict[str, object]] = []
+        self._told = False
 
     def begin(self) -> None:
-        """Read what an earlier run left; raises OSError if the disk does not play along."""
+        """Read what an earlier run left; raises OSError if the disk does not play along.
+
+        What kept us from reading it until now may be known already, and is the cause unless that run left one.
+        """
         try:
             state = json.loads((self._folder / STATE).read_text(encoding="utf-8"))
             self._until = datetime.fromisoformat(state["until"]).astimezone(UTC)
-            self._cause = str(state["cause"] or RESTART)
+            self._cause = str(state["cause"] or self._cause or RESTART)
             self._open = True
         except FileNotFoundError:
             self._log.debug("no account of earlier footage")
@@ -45,16 +51,22 @@ class GapLog:
         """Note that there is footage up to `until`."""
         if self._until is None or until > self._until:
             self._until = until
-            self._save()
+            self._unsaved = True
+        self.settle()
 
-    def lost(self, cause: str) -> None:
-        """Note that there is no footage from now on; the first cause of a gap is the one that counts."""
+    def lost(self, cause: str, *, write: bool = True) -> None:
+        """Note that there is no footage from now on; the first cause of a gap is the one that counts.
+
+        Without `write` it is only remembered: there may be no spool to write to.
+        """
         if self._open:
             return
         self._until = self._until or self._clock.now()
         self._cause = cause
         self._open = True
-        self._save()
+        self._unsaved = True
+        if write:
+            self.settle()
 
     def resumed(self, start: datetime) -> None:
         """Note that there is footage again from `start`: the gap, if there was one, is recorded."""
@@ -65,14 +77,33 @@ class GapLog:
         self._cause = None
         if until is None or (start - until).total_seconds() < SHORTEST:
             return
-        document = {"kind": "gap", "camera": self._camera, "start": _text(until), "end": _text(start), "cause": cause}
-        drop_record(self._folder, document)
+        document: dict[str, object] = {
+            "kind": "gap",
+            "camera": self._camera,
+            "start": _text(until),
+            "end": _text(start),
+            "cause": cause,
+        }
+        self._unrecorded.append(document)
         seconds = (start - until).total_seconds()
         self._log.warning("footage is missing", cause=cause, start=_text(until), end=_text(start), seconds=seconds)
+        self.settle()
 
-    def _save(self) -> None:
-        if self._until is not None:
-            replace_file(self._folder / STATE, json.dumps({"until": _text(self._until), "cause": self._cause}))
+    def settle(self) -> None:
+        """Write down what has not been so far; where the disk does not take it, footage goes on and this waits."""
+        try:
+            while self._unrecorded:
+                drop_record(self._folder, self._unrecorded[0])
+                del self._unrecorded[0]
+            if self._unsaved and self._until is not None:
+                replace_file(self._folder / STATE, json.dumps({"until": _text(self._until), "cause": self._cause}))
+                self._unsaved = False
+        except OSError as error:
+            if not self._told:
+                self._log.warning("gaps cannot be written down yet", error=error)
+            self._told = True
+        else:
+            self._told = False
 
 
 def _text(moment: datetime) -> str:

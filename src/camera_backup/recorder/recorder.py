@@ -15,10 +15,13 @@ from camera_backup.recorder.segmenter import Recorded, Segmenter
 from camera_backup.service import Backoff, Notifier
 from camera_backup.settings import RecorderSettings
 from camera_backup.sources import Source
-from camera_backup.spool.writer import only_writer
+from camera_backup.spool.writer import only_writer, spool_error
 
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 30.0
+DISK_WAIT = 2.0  # with a source's time to start, recording goes on within 10 s once there is room
+NOTHING_TO_WRITE_TO = frozenset({"no-spool", "read-only", "another-recorder"})
+DISK_CAUSES = NOTHING_TO_WRITE_TO | {"disk-full", "disk-error", "quota"}
 LOCKOUT_WAIT = 300.0  # a camera that refuses the password may lock the account if it is asked too often
 WATCHDOG = 60.0  # seconds without new footage in which something else must happen
 
@@ -78,9 +81,23 @@ class Recorder:
             )
             try:
                 self._source.run(self._sink(segmenter), self._idle(segmenter, pause), pause)
-            finally:
-                segmenter.finish()
+            except BaseException:
+                self._finish(segmenter)  # what ended the stream is what counts
+                raise
+            if (trouble := self._finish(segmenter)) is not None:
+                raise trouble
             return pause.hold
+
+    def _finish(self, segmenter: Segmenter) -> SpoolError | None:
+        """Publish what was recorded; return what the disk did not take, which a second try leaves out."""
+        trouble = None
+        for _ in range(2):
+            try:
+                segmenter.finish()
+                break
+            except SpoolError as error:
+                trouble = trouble or error
+        return trouble
 
     def _begin(self) -> None:
         """Deal with what an earlier run left open."""
@@ -95,7 +112,11 @@ class Recorder:
                 else:
                     self._log.error("leftover quarantined", path=found.path, reason=found.reason)
         except OSError as error:
-            raise SpoolError(error.strerror or str(error), operation="salvage", subject=str(self._folder)) from error
+            trouble = spool_error(error, "salvage", self._folder)
+            if trouble.cause != "disk-error":
+                raise trouble from error
+            # A leftover that cannot be read is no reason to record nothing more; the next start tries again.
+            self._log.error("leftovers not salvaged", error=trouble)
 
     def _held(self) -> Hold | None:
         return next((hold for gate in self._gates if (hold := gate.hold()) is not None), None)
@@ -124,6 +145,7 @@ class Recorder:
         def tick() -> None:
             self._grown = False
             segmenter.sync()
+            self._gaps.settle()
             pause.look()
 
         return tick
@@ -138,13 +160,15 @@ class Recorder:
         )
 
     def _hold_of(self, error: SourceError | SpoolError) -> Hold:
-        cause = error.cause if isinstance(error, SourceError) else "disk"
-        return Hold(cause, str(error), LOCKOUT_WAIT if cause == "unauthorised" else self._backoff.next())
+        if isinstance(error, SpoolError):
+            return Hold(error.cause, str(error), DISK_WAIT)
+        return Hold(error.cause, str(error), LOCKOUT_WAIT if error.cause == "unauthorised" else self._backoff.next())
 
     def _wait(self, hold: Hold, stop: Stop) -> None:
-        if self._folder.is_dir():
-            self._gaps.lost(hold.cause)
-        if not hold.planned:
+        self._gaps.lost(hold.cause, write=self._gaps_begun and hold.cause not in NOTHING_TO_WRITE_TO)
+        if hold.cause in DISK_CAUSES and self._told is not None and self._told.cause == hold.cause:
+            self._log.debug(hold.words, cause=hold.cause)  # said when it began; the disk is looked at often
+        elif not hold.planned:
             self._log.warning(hold.words, cause=hold.cause, retry_in=hold.retry)
         elif hold != self._told:
             self._log.info(hold.words, cause=hold.cause)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from camera_backup.errors import SpoolError
 from camera_backup.model import CameraName, Segment, SegmentName, camera_name
+from camera_backup.spool.mark import check_mark
 
 QUARANTINE = ".quarantine"
 PARTIAL_SUFFIX = ".part"
@@ -39,17 +40,24 @@ class Growing:
 class Spool:
     """Reads the whole spool; what it finds is what counts, whatever any notification said."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, mark: Path | None = None) -> None:
         self.root = root
+        self._mark = mark
 
     def cameras(self) -> list[CameraName]:
-        """Return the cameras that have a folder, also those no longer configured; raises SpoolError."""
+        """Return the cameras that have a folder, also those no longer configured; raises SpoolError.
+
+        With a `mark`, a folder without it is no spool: what is missing there was not deleted by anybody.
+        """
+        if self._mark is not None:
+            check_mark(self._mark)
         try:
             with os.scandir(self.root) as entries:
                 return sorted(name for entry in entries if (name := _folder_camera(entry)) is not None)
         except OSError as error:
             raise SpoolError(
                 error.strerror or str(error),
+                cause="no-spool",
                 operation="read",
                 subject=str(self.root),
                 hint="camera-backup-install creates the spool",

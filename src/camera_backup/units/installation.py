@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from camera_backup.config import file as config_file
 from camera_backup.config.models import Storage
 from camera_backup.errors import ConfigError
+from camera_backup.spool.mark import MARK, mark_spool
 from camera_backup.units import system_tools, units
 from camera_backup.units.generation import FileContent, Plan, plan
 from camera_backup.units.rendering import marked, template
@@ -57,6 +58,7 @@ def install(root: Path, *, dry_run: bool) -> Plan:
         apply(files, wanted, root)
         system_tools.create_users(SYSUSERS.name, root)
         system_tools.create_folders(TMPFILES.name, root)
+        mark_spool(below(root, PurePosixPath(Storage().local_path)))
     return files
 
 
@@ -76,6 +78,7 @@ def uninstall(root: Path, removal: Removal) -> None:
     apply(removal.files, {}, root)
     with explained(root):
         below(root, BOOT_LINK).unlink(missing_ok=True)
+        (below(root, removal.footage) / MARK).unlink(missing_ok=True)
         for path in removal.state:
             target = below(root, path)
             shutil.rmtree(target) if target.is_dir() else target.unlink(missing_ok=True)

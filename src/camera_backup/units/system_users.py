@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from camera_backup.config.models import Config
+from camera_backup.spool.writer import INTAKE
 
 UPLOADER_USER = "camera-backup"
 SPOOL_GROUP = "camera-spool"
@@ -21,6 +22,11 @@ class CameraOwner:
     name: str
     user: str
     folder: PurePosixPath
+
+    @property
+    def intake(self) -> PurePosixPath:
+        """The folder for records about the footage."""
+        return self.folder / INTAKE
 
 
 def recorder_user(camera: str) -> str:

@@ -1,6 +1,7 @@
 """Look through the spool: what is ready, what is empty, what is kept there though it is safe."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from camera_backup.catalogue.catalogue import Catalogue, Kept
 from camera_backup.clock import Clock
@@ -9,13 +10,31 @@ from camera_backup.logs import Log
 from camera_backup.model import CameraName, Segment
 from camera_backup.spool.reader import Finished, Spool, is_being_written, quarantine
 from camera_backup.uploader.plan import Moment, Past, Plan, Sighting, as_kept, plan
+from camera_backup.uploader.relief import Circumstances, Found, Relief
 from camera_backup.uploader.troubles import Troubles
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the uploader wants of a scan, and how it stands.
+
+    What is finished rests for `safety_age` seconds. With `keeps`, what is safe stays in the spool and is left out.
+    `busy` tells what is being uploaded, `silent` whether the bucket does not answer.
+    """
+
+    safety_age: float
+    keeps: bool
+    busy: Callable[[Segment], bool]
+    silent: bool
 
 
 class Scanner:
     """Scans the spool for the uploader and remembers from one scan to the next."""
 
-    def __init__(self, spool: Spool, catalogue: Catalogue, clock: Clock, troubles: Troubles) -> None:
+    def __init__(self, spool: Spool, catalogue: Catalogue, clock: Clock, troubles: Troubles, relief: Relief) -> None:
+        self.releasing: Mapping[Segment, Kept] = {}
+        """Copies that are to be deleted once the bucket has shown again that it holds them."""
+        self._relief = relief
         self._spool = spool
         self._catalogue = catalogue
         self._clock = clock
@@ -25,15 +44,18 @@ class Scanner:
         self._kept: set[Kept] = set()
         self._compared = False
 
-    def scan(self, *, safety_age: float, keeps: bool, turns: Mapping[CameraName, int]) -> Plan:
-        """Return what there is to do. With `keeps`, what is safe stays in the spool and is left out.
+    def scan(self, wanted: Wanted, turns: Mapping[CameraName, int]) -> Plan:
+        """Make room where it is short, then return what there is to do.
 
         Raises SpoolError if the spool itself cannot be read; a single camera's folder that cannot is warned of.
         """
-        found = {camera: self._finished(camera) for camera in self._spool.cameras()}
-        self._check_catalogue(found, keeps=keeps)
+        found: Found = {camera: self._finished(camera) for camera in self._spool.cameras()}
+        self._check_catalogue(found)
+        relieved = self._relief.relieve(found, Circumstances(self._kept, wanted.busy, wanted.silent))
+        self.releasing = relieved.release
+        kept = self._kept.difference(relieved.release.values()) if wanted.keeps else ()
         moment = Moment(self._clock.now(), self._clock.monotonic())
-        result = plan(found, Past(self._sightings, self._kept, turns), moment, safety_age)
+        result = plan(relieved.found, Past(self._sightings, kept, turns), moment, wanted.safety_age)
         self._sightings = result.sightings
         for segment in result.empty:
             self._put_aside(segment)
@@ -43,7 +65,7 @@ class Scanner:
         """Leave this file out from now on: it is safe and stays."""
         self._kept.add(kept)
 
-    def _check_catalogue(self, found: Mapping[CameraName, Sequence[Finished]], *, keeps: bool) -> None:
+    def _check_catalogue(self, found: Found) -> None:
         """Open the catalogue if need be, and once, compare what it holds for kept with what is there."""
         try:
             self._catalogue.ensure()
@@ -57,8 +79,7 @@ class Scanner:
             self._troubles.begin("catalogue", error)
             return
         self._compared = True
-        if keeps:
-            self._kept |= recorded & here
+        self._kept |= recorded & here
 
     def _finished(self, camera: CameraName) -> list[Finished]:
         try:

@@ -94,9 +94,10 @@ class SegmentUpload:
         self._rules = rules
         self._log = Log("uploader")
 
-    def upload(self, segment: Segment, *, look_first: bool, progress: Progress) -> Finish:
+    def upload(self, segment: Segment, *, look_first: bool, progress: Progress, release: bool = False) -> Finish:
         """Bring `segment` to safety.
 
+        With `release` the file goes once it is safe, also where the rules keep it.
         `look_first` asks the bucket before sending, which spares sending what an earlier try may have brought there.
         `progress` hears of every read and stops the work by raising. Raises SpoolError, CatalogueError,
         StorageError, CredentialError and UnavailableError; the file then lies in the spool as before.
@@ -106,26 +107,29 @@ class SegmentUpload:
                 if spool.is_being_written(segment.path):
                     return Finish(Outcome.OPEN)
                 with _opened(segment.path) as descriptor:
-                    return self._upload(segment, descriptor, look_first, progress)
+                    work = self._summed_up(segment, descriptor, progress)
+                    return self._bring(work, look_first=look_first, delete=release or self._rules.delete)
         except FileNotFoundError:
             return Finish(Outcome.GONE)
         except _ChangedError:
             return Finish(Outcome.CHANGED)
 
-    def _upload(self, segment: Segment, descriptor: int, look_first: bool, progress: Progress) -> Finish:
+    def _summed_up(self, segment: Segment, descriptor: int, progress: Progress) -> _Work:
         state = _state(os.fstat(descriptor))
         if state.size != segment.size:
             raise _ChangedError
         md5 = not self._bucket.capabilities().checksum
         summed = digest(descriptor, md5=md5, smallest_part=self._rules.smallest_part, progress=progress)
-        work = _Work(segment, descriptor, state, summed, progress)
+        return _Work(segment, descriptor, state, summed, progress)
+
+    def _bring(self, work: _Work, *, look_first: bool, delete: bool) -> Finish:
         _check_unchanged(work)
+        segment, state, checksum = work.segment, work.state, work.digest.crc64nvme
         stored = self._known(work) or self._place(work, look_first)
         _check_unchanged(work)
-        proof = Proof(stored.key, summed.crc64nvme, state.modified)
-        self._catalogue.record_verified(segment, proof, self._clock.now())
-        self._tell("segment verified", segment, key=stored.key, checksum=summed.crc64nvme)
-        if self._rules.delete:
+        self._catalogue.record_verified(segment, Proof(stored.key, checksum, state.modified), self._clock.now())
+        self._tell("segment verified", segment, key=stored.key, checksum=checksum)
+        if delete:
             self._remove(work)
             return Finish(Outcome.SAFE)
         return Finish(Outcome.SAFE, Kept(segment.camera, str(segment.name), state.size, state.modified))

@@ -20,7 +20,8 @@ from camera_backup.service import Notifier
 from camera_backup.settings import UploaderSettings
 from camera_backup.spool.reader import Spool
 from camera_backup.uploader.patience import Patience, Waits, is_the_buckets
-from camera_backup.uploader.scanner import Scanner
+from camera_backup.uploader.relief import Relief
+from camera_backup.uploader.scanner import Scanner, Wanted
 from camera_backup.uploader.segment_upload import Finish, Outcome, Rules, SegmentUpload
 from camera_backup.uploader.troubles import Troubles
 from camera_backup.uploader.workers import Progress, Workers
@@ -33,6 +34,7 @@ _SCAN_SHARE = 10  # a scan that takes a second is made every ten seconds at most
 _STALLED = 900.0  # a few requests in a row, each of them bounded, take less than this
 _PING_INTERVAL = 5.0
 _FAREWELL = 10.0
+_SHORT_INTERVAL = 15.0  # how often to look for something to delete while the disk has too little room
 _OPEN_INTERVAL = 30.0
 _BLIPS = 2  # failures in a row before anybody is told; a refused key is told at once
 _STUBBORN = 3  # failures of one segment before it is told, while others succeed
@@ -72,7 +74,8 @@ class Uploader:
         self._log = Log("uploader")
         self._troubles = Troubles(self._log, means.clock)
         self._patience = Patience(means.waits)
-        self._scanner = Scanner(means.spool, means.catalogue, means.clock, self._troubles)
+        self._relief = Relief(settings, means.spool, means.catalogue, means.clock)
+        self._scanner = Scanner(means.spool, means.catalogue, means.clock, self._troubles, self._relief)
         rules = Rules(settings.prefix, settings.delete_after_upload, means.smallest_part)
         self._segments = SegmentUpload(means.bucket, means.catalogue, means.clock, rules)
         self._workers: Workers[Finish] | None = None
@@ -129,8 +132,9 @@ class Uploader:
     def _work(self, segment: Segment, progress: Progress) -> Finish:
         # A catalogue that began empty may have been lost: what was recorded before may be in the bucket already.
         lost = self._catalogue.began_empty and segment.name.start < self._began
-        look_first = lost or self._patience.tried(segment)
-        return self._segments.upload(segment, look_first=look_first, progress=progress)
+        release = segment in self._scanner.releasing
+        look_first = lost or release or self._patience.tried(segment)
+        return self._segments.upload(segment, look_first=look_first, progress=progress, release=release)
 
     def _scan_if_due(self, workers: Workers[Finish]) -> None:
         if not self._schedule.due(self._clock.monotonic()):
@@ -146,13 +150,15 @@ class Uploader:
     def _scan(self, workers: Workers[Finish]) -> None:
         self._schedule.woken = False
         began = self._clock.monotonic()
-        found = self._scanner.scan(
-            safety_age=self._settings.safety_age, keeps=not self._settings.delete_after_upload, turns=self._turns
-        )
+        keeps, silent = not self._settings.delete_after_upload, self._patience.trouble is not None
+        wanted = Wanted(self._settings.safety_age, keeps, workers.works_on, silent)
+        found = self._scanner.scan(wanted, self._turns)
         now = self._clock.monotonic()
         self._patience.forget_all_but(found.ready)
-        self._ready = deque(s for s in found.ready if not workers.works_on(s) and not self._patience.held(s, now))
+        ready = [s for s in found.ready if not workers.works_on(s) and not self._patience.held(s, now)]
+        self._ready = deque(sorted(ready, key=lambda segment: segment not in self._scanner.releasing))
         self._books.waiting = found.waiting
+        self._books.last_scan = now
         self._schedule.scanned(began, now)
         waits = (self._settings.check_interval, found.next_ready, self._patience.next_try(now))
         self._schedule.next = now + min(wait for wait in waits if wait is not None)
@@ -214,6 +220,8 @@ class Uploader:
         if now - self._books.last_report < _PING_INTERVAL:
             return
         self._books.last_report = now
+        if now - self._books.last_scan > _SHORT_INTERVAL and self._relief.short():
+            self.wake()
         self._notifier.status(self._books.words(now, self._patience.trouble))
         # A worker that hangs must not be hidden: systemd restarts us then, and nothing is lost by it.
         if not workers.stalled(_STALLED):
@@ -230,6 +238,7 @@ class _Books:
     turn: int = 0
     last_safe: float | None = None
     last_report: float = float("-inf")
+    last_scan: float = float("-inf")
 
     def words(self, now: float, trouble: CameraBackupError | None) -> str:
         """Say how it goes, for `systemctl status`."""
