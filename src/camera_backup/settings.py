@@ -59,7 +59,10 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecorderSettings(Sealed):
-    """One recorder's. Durations are in seconds; `url` holds the camera's password; `folder` is its spool folder."""
+    """One recorder's. Durations are in seconds; `url` holds the camera's password; `folder` is its spool folder.
+
+    `schedule_windows` are as `camera_backup.schedule` reads them, in `schedule_zone`; without a zone it records always.
+    """
 
     camera: str
     url: str = dataclasses.field(repr=False)
@@ -67,6 +70,9 @@ class RecorderSettings(Sealed):
     segment_duration: float = 3600.0
     audio: str = "auto"
     stall_timeout: float = 10.0
+    clock_wait: float = 0.0
+    schedule_zone: str | None = None
+    schedule_windows: list[str] = dataclasses.field(default_factory=list)
     ffmpeg: str = "ffmpeg"
 
 

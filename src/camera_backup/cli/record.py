@@ -6,9 +6,11 @@ Example: systemctl start camera-recorder-front-door
 import argparse
 
 from camera_backup import logs
-from camera_backup.clock import SystemClock
-from camera_backup.errors import UsageError
+from camera_backup.clock import Clock, SystemClock
+from camera_backup.errors import ConfigError, UsageError
 from camera_backup.logs import Log
+from camera_backup.recorder.clock_gate import ClockGate, TimeSync
+from camera_backup.recorder.gates import Gate
 from camera_backup.recorder.recorder import Means, Recorder
 from camera_backup.redact import url_secrets
 from camera_backup.service import Notifier, stop_on_signals
@@ -30,6 +32,23 @@ def run(arguments: argparse.Namespace) -> int:
     logs.setup(url_secrets(settings.url))
     log = Log("recorder", camera=settings.camera)
     clock = SystemClock()
+    time_sync = TimeSync(clock)
+    gates: list[Gate] = [ClockGate(time_sync, clock, settings.clock_wait, log)]
+    if settings.schedule_zone is not None:
+        gates.append(_schedule_gate(settings.schedule_zone, settings.schedule_windows, clock))
+    source = RtspSource(settings, clock, log)
+    means = Means(source, clock, log, Notifier(), tuple(gates), unsynced=lambda: not time_sync.is_set())
     with stop_on_signals() as stop:
-        Recorder(settings, Means(RtspSource(settings, clock, log), clock, log, Notifier())).run(stop)
+        Recorder(settings, means).run(stop)
     return 0
+
+
+def _schedule_gate(zone: str, windows: list[str], clock: Clock) -> Gate:
+    # Most recorders need none of this, and each of them counts its memory.
+    from camera_backup.recorder.schedule_gate import ScheduleGate  # noqa: PLC0415 - as said
+    from camera_backup.schedule import Schedule  # noqa: PLC0415 - as said
+
+    try:
+        return ScheduleGate(Schedule.parse(zone, windows), clock)
+    except ValueError as error:
+        raise ConfigError(f"the schedule cannot be kept: {error}") from error

@@ -14,6 +14,7 @@ from camera_backup.spool.writer import drop_record, replace_file
 
 STATE = ".footage.json"
 RESTART = "recorder-restart"
+PLANNED = frozenset({"schedule"})  # causes that are as the user wants it
 SHORTEST = 1.0  # seconds; footage never joins more closely than the camera's key frames do
 
 
@@ -28,9 +29,12 @@ class GapLog:
         self._until: datetime | None = None
         self._cause: str | None = None
         self._open = False
+        self._begun = False
 
     def begin(self) -> None:
-        """Read what an earlier run left; raises OSError if the disk does not play along."""
+        """Read what an earlier run left, once; raises OSError if the disk does not play along."""
+        if self._begun:
+            return
         try:
             state = json.loads((self._folder / STATE).read_text(encoding="utf-8"))
             self._until = datetime.fromisoformat(state["until"]).astimezone(UTC)
@@ -40,6 +44,7 @@ class GapLog:
             self._log.debug("no account of earlier footage")
         except (ValueError, KeyError, TypeError) as error:
             self._log.warning("the account of earlier footage is unreadable", error=error)
+        self._begun = True
 
     def footage(self, until: datetime) -> None:
         """Note that there is footage up to `until`."""
@@ -47,9 +52,18 @@ class GapLog:
             self._until = until
             self._save()
 
-    def lost(self, cause: str) -> None:
-        """Note that there is no footage from now on; the first cause of a gap is the one that counts."""
+    def lost(self, cause: str, *, dated: bool = True) -> None:
+        """Note that there is no footage from now on; the first cause of a gap is the one that counts.
+
+        What is planned and what is not are gaps of their own. Without `dated`, nobody knows when now is.
+        """
+        self.begin()
         if self._open:
+            if not dated or (cause in PLANNED) == (self._cause in PLANNED):
+                return
+            self._record(self._clock.now())
+            self._until = self._clock.now()
+        elif self._until is None and not dated:
             return
         self._until = self._until or self._clock.now()
         self._cause = cause
@@ -61,14 +75,19 @@ class GapLog:
         if not self._open:
             return
         self._open = False
-        until, cause = self._until, self._cause
+        self._record(start)
         self._cause = None
+
+    def _record(self, start: datetime) -> None:
+        """Record the gap that is open, up to `start`."""
+        until, cause = self._until, self._cause
         if until is None or (start - until).total_seconds() < SHORTEST:
             return
         document = {"kind": "gap", "camera": self._camera, "start": _text(until), "end": _text(start), "cause": cause}
         drop_record(self._folder, document)
         seconds = (start - until).total_seconds()
-        self._log.warning("footage is missing", cause=cause, start=_text(until), end=_text(start), seconds=seconds)
+        tell = self._log.info if cause in PLANNED else self._log.warning
+        tell("footage is missing", cause=cause, start=_text(until), end=_text(start), seconds=seconds)
 
     def _save(self) -> None:
         if self._until is not None:

@@ -34,19 +34,22 @@ class Recorded:
 class Segmenter:
     """Takes one stream, from its init part to its end; `on_segment` hears of every segment published."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, handed in once
         self,
         camera: CameraName,
         folder: Path,
         segment_duration: float,
         clock: Clock,
         on_segment: Callable[[Recorded], None],
+        *,
+        unsynced: Callable[[], bool] = lambda: False,
     ) -> None:
         self._camera = camera
         self._folder = folder
         self._segment_duration = segment_duration
         self._clock = clock
         self._on_segment = on_segment
+        self._unsynced = unsynced
         self._reader = Fmp4Reader()
         self._init: Init | None = None
         self._timeline: Timeline | None = None
@@ -110,7 +113,8 @@ class Segmenter:
         if self._open is None:
             if not keyframe:
                 return False  # nothing could decode it
-            self._open = SegmentFile(self._camera, self._folder, init, start, fragment.start(init))
+            file = OpenSegment(self._camera, self._folder, start, ".mp4", unsynced=self._unsynced())
+            self._open = SegmentFile(file, init, start, fragment.start(init))
         self._open.add(fragment)
         return True
 
@@ -121,13 +125,13 @@ class Segmenter:
 class SegmentFile:
     """One segment being written: `ftyp | free | moov | fragments`, and at the end the index (see `mp4_index`)."""
 
-    def __init__(self, camera: CameraName, folder: Path, init: Init, start: datetime, base: float) -> None:
+    def __init__(self, file: OpenSegment, init: Init, start: datetime, base: float) -> None:
         self.start = start
         self._init = init
         self._base = base
         self._index = Index(init)
         self._fragments = 0
-        self._file = OpenSegment(camera, folder, start, ".mp4")
+        self._file = file
         self._head = init.ftyp + FREE + init.moov
 
     def add(self, fragment: Fragment) -> None:

@@ -47,8 +47,8 @@ def status(config: Config, now: datetime) -> list[CameraStatus]:
     Raises SpoolError and CatalogueError.
     """
     spool = Spool(Path(config.storage.local_path))
-    enabled = {camera.name: camera.enabled for camera in config.cameras}
-    names = [CameraName(name) for name in enabled]
+    enabled = {name: camera.enabled for camera in config.cameras for name in camera.lanes}
+    names = list(enabled)
     names += [name for name in spool.cameras() if name not in enabled]
     ledgers = _ledgers(Path(config.storage.state_path, FILE_NAME), names)
     return [_camera(name, enabled.get(name), spool, ledgers[name], now) for name in names]
