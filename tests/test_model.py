@@ -49,7 +49,9 @@ def test_the_name_after_a_taken_one_is_numbered() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", ".20240118_120000.mp4", "20240118_120000", "20241318_120000.mp4", "20240118_120000_0.mp4",
-     "20240118_120000_01.mp4", "20240118_120000_1_unsynced.mp4", "20240118_120000unsynced.mp4", "20240118_120000.mp4\n", "x20240118_120000.mp4", "\uff120240118_120000.mp4"],
+     "20240118_120000_01.mp4",
+     "20240118_120000_1_unsynced.mp4", "20240118_120000unsynced.mp4", "20240118_120000.mp4\n",
+     "x20240118_120000.mp4", "\uff120240118_120000.mp4"],
 )  # fmt: skip
 def test_what_is_no_segment_name_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"segment|month|time data"):
