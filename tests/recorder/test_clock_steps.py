@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from camera_backup.demo.camera import CameraSpec
 from camera_backup.model import SegmentName
 from tests.conftest import StartCameras
-from tests.support.frames import decodes_cleanly, frame_counters
+from tests.support.frames import Frame, decodes_cleanly, frame_counters
 from tests.support.process import Command, running
 from tests.support.waiting import wait_for
 
@@ -67,11 +68,17 @@ def recording(tmp_path: Path, url: str, fake_time: FakeTime, wait: float = 0, **
         yield started
 
 
+@lru_cache
+def frames(path: Path) -> list[Frame]:
+    """Return the stamps of a finished segment's frames."""
+    return frame_counters(path)
+
+
 def published(tmp_path: Path) -> list[SegmentName]:
     """Return the names of all segments in the order of their footage."""
     folder = tmp_path / "front-door"
     paths = [path for path in folder.iterdir() if path.suffix == ".mp4" and not path.name.startswith(".")]
-    return [SegmentName.parse(path.name) for path in sorted(paths, key=lambda path: frame_counters(path)[0].counter)]
+    return [SegmentName.parse(path.name) for path in sorted(paths, key=lambda path: frames(path)[0].counter)]
 
 
 def assert_whole(tmp_path: Path, recorder: Command) -> list[SegmentName]:
@@ -80,7 +87,7 @@ def assert_whole(tmp_path: Path, recorder: Command) -> list[SegmentName]:
     said = re.findall(r"segment published .*?\bsegment=(\S+)", recorder.said())
     assert said == [str(name) for name in names]
     paths = [tmp_path / "front-door" / str(name) for name in names]
-    found = [frame.counter for path in paths for frame in frame_counters(path)]
+    found = [frame.counter for path in paths for frame in frames(path)]
     assert found == list(range(found[0], found[0] + len(found)))
     assert {decodes_cleanly(path) for path in paths} == {""}
     return names
@@ -88,7 +95,7 @@ def assert_whole(tmp_path: Path, recorder: Command) -> list[SegmentName]:
 
 def error(name: SegmentName, path: Path) -> timedelta:
     """Return by how much a segment's name is off the time at which the camera sent its first frame."""
-    return name.start - datetime.fromtimestamp(frame_counters(path)[0].wall_ms / 1000, UTC)
+    return name.start - datetime.fromtimestamp(frames(path)[0].wall_ms / 1000, UTC)
 
 
 @pytest.mark.parametrize("step", [HOUR, -HOUR], ids=["an-hour-forward", "an-hour-back"])

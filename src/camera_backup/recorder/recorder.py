@@ -137,6 +137,7 @@ class Recorder:
 
     def _published(self, recorded: Recorded) -> None:
         if not recorded.segment.name.unsynced:
+            self._gaps.resumed(recorded.start)
             self._gaps.footage(recorded.end)
         self._log.info(
             "segment published",
