@@ -47,6 +47,7 @@ def _recorder(config: Config, camera: Camera, name: CameraName, url: str) -> Pro
         folder=str(PurePosixPath(config.storage.local_path, name)),
         segment_duration=config.recording.segment_duration,
         audio=camera.audio,
+        stall_timeout=config.recording.stall_timeout,
         clock_wait=config.time.wait,
         schedule_zone=schedule.time_zone if schedule else None,
         schedule_windows=list(schedule.windows) if schedule else [],

@@ -1,10 +1,7 @@
 """The recorder as a real process on a real camera, with a clock that is wrong, and set while it records."""
 
-import json
 import re
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -16,7 +13,8 @@ from camera_backup.demo.camera import CameraSpec
 from camera_backup.model import SegmentName
 from tests.conftest import StartCameras
 from tests.support.frames import Frame, decodes_cleanly, frame_counters
-from tests.support.process import Command, running
+from tests.support.process import Command
+from tests.support.recorders import gaps, recording
 from tests.support.waiting import wait_for
 
 HOUR = timedelta(hours=1)
@@ -56,18 +54,6 @@ def fake_time(tmp_path: Path) -> FakeTime:
     return made
 
 
-@contextmanager
-def recording(tmp_path: Path, url: str, fake_time: FakeTime, wait: float = 0, **more: str) -> Iterator[Command]:
-    folder = tmp_path / "front-door"
-    folder.mkdir(exist_ok=True)
-    sealed = tmp_path / "settings.json"
-    facts = {"camera": "front-door", "url": url, "folder": str(folder), "segment_duration": 2, "clock_wait": wait}
-    sealed.write_text(json.dumps(facts))
-    environment = {**fake_time.environment(), **more}
-    with running(tmp_path / "log", "record", "front-door", "--settings", str(sealed), **environment) as started:
-        yield started
-
-
 @lru_cache
 def frames(path: Path) -> list[Frame]:
     """Return the stamps of a finished segment's frames."""
@@ -102,7 +88,7 @@ def error(name: SegmentName, path: Path) -> timedelta:
 def test_a_step_of_the_clock_loses_and_misnames_nothing(
     tmp_path: Path, camera_server: StartCameras, fake_time: FakeTime, step: timedelta
 ) -> None:
-    with recording(tmp_path, camera_server(CAMERA).url("cam"), fake_time) as recorder:
+    with recording(tmp_path, camera_server(CAMERA).url("cam"), environment=fake_time.environment()) as recorder:
         recorder.wait_until_it_says("segment published", count=3)
         fake_time.set(step)
         recorder.wait_until_it_says("segment published", count=7)
@@ -118,7 +104,7 @@ def test_a_step_of_the_clock_loses_and_misnames_nothing(
 def test_a_clock_that_is_set_back_over_the_same_seconds_again_overwrites_nothing(
     tmp_path: Path, camera_server: StartCameras, fake_time: FakeTime
 ) -> None:
-    with recording(tmp_path, camera_server(CAMERA).url("cam"), fake_time) as recorder:
+    with recording(tmp_path, camera_server(CAMERA).url("cam"), environment=fake_time.environment()) as recorder:
         for step in range(1, 4):
             recorder.wait_until_it_says("segment published", count=3 * step)
             fake_time.set(timedelta(seconds=-6 * step))
@@ -130,7 +116,9 @@ def test_a_clock_that_is_set_back_over_the_same_seconds_again_overwrites_nothing
 def test_a_clock_in_1970_is_waited_for(tmp_path: Path, camera_server: StartCameras, fake_time: FakeTime) -> None:
     boot = datetime(1970, 1, 1, 0, 0, 30, tzinfo=UTC) - datetime.now(UTC)
     fake_time.set(boot)
-    with recording(tmp_path, camera_server(CAMERA).url("cam"), fake_time, wait=120) as recorder:
+    with recording(
+        tmp_path, camera_server(CAMERA).url("cam"), clock_wait=120, environment=fake_time.environment()
+    ) as recorder:
         recorder.wait_until_it_says("the clock is not set yet")
         assert "camera answers" not in recorder.said()
         fake_time.set(timedelta(0))
@@ -139,14 +127,16 @@ def test_a_clock_in_1970_is_waited_for(tmp_path: Path, camera_server: StartCamer
     names = assert_whole(tmp_path, recorder)
     assert not [name for name in names if name.unsynced]
     assert all(abs(error(name, tmp_path / "front-door" / str(name)).total_seconds()) < 3 for name in names)
-    assert not (tmp_path / "front-door" / ".intake").exists(), "a gap since 1970 is none"
+    assert gaps(tmp_path) == [], "a gap since 1970 is none"
 
 
 def test_footage_from_1970_is_tagged_until_the_clock_is_set(
     tmp_path: Path, camera_server: StartCameras, fake_time: FakeTime
 ) -> None:
     fake_time.set(datetime(1970, 1, 1, 0, 0, 30, tzinfo=UTC) - datetime.now(UTC))
-    with recording(tmp_path, camera_server(CAMERA).url("cam"), fake_time, wait=2) as recorder:
+    with recording(
+        tmp_path, camera_server(CAMERA).url("cam"), clock_wait=2, environment=fake_time.environment()
+    ) as recorder:
         recorder.wait_until_it_says("segments are tagged as unsynced")
         recorder.wait_until_it_says("segment published", count=3)
         fake_time.set(timedelta(0))
@@ -160,7 +150,7 @@ def test_footage_from_1970_is_tagged_until_the_clock_is_set(
     right = names[len(tagged) :]
     assert len(right) >= 3
     assert all(abs(error(name, tmp_path / "front-door" / str(name)).total_seconds()) < 3 for name in right)
-    assert not (tmp_path / "front-door" / ".intake").exists(), "a gap since 1970 is none"
+    assert gaps(tmp_path) == [], "a gap since 1970 is none"
 
 
 def test_the_hour_that_comes_twice_in_local_time_has_two_sets_of_names(
@@ -170,7 +160,7 @@ def test_the_hour_that_comes_twice_in_local_time_has_two_sets_of_names(
     before_change = datetime(2024, 10, 27, 0, 59, 53, tzinfo=UTC)
     fake_time.set(before_change - datetime.now(UTC))
     url = camera_server(CAMERA).url("cam")
-    with recording(tmp_path, url, fake_time, TZ="Europe/Berlin") as recorder:
+    with recording(tmp_path, url, environment={**fake_time.environment(), "TZ": "Europe/Berlin"}) as recorder:
         recorder.wait_until_it_says("segment=20241027_010002.mp4", seconds=40)
         assert recorder.stop() == 0
     names = assert_whole(tmp_path, recorder)
@@ -183,17 +173,16 @@ def test_what_ended_before_a_boot_into_1970_is_a_gap_up_to_the_first_footage_of_
     tmp_path: Path, camera_server: StartCameras, fake_time: FakeTime
 ) -> None:
     url = camera_server(CAMERA).url("cam")
-    with recording(tmp_path, url, fake_time) as recorder:
+    with recording(tmp_path, url, environment=fake_time.environment()) as recorder:
         recorder.wait_until_it_says("segment published", count=1)
         assert recorder.stop() == 0
     last = published(tmp_path)[-1].start
     fake_time.set(datetime(1970, 1, 1, 0, 0, 30, tzinfo=UTC) - datetime.now(UTC))
-    with recording(tmp_path, url, fake_time) as recorder:
+    with recording(tmp_path, url, environment=fake_time.environment()) as recorder:
         recorder.wait_until_it_says("_unsynced.mp4")
         fake_time.set(timedelta(0))
-        record = wait_for(lambda: list((tmp_path / "front-door" / ".intake").glob("*.json")), "a gap record")
+        (gap,) = wait_for(lambda: gaps(tmp_path), "a gap record")
         assert recorder.stop() == 0
-    (gap,) = [json.loads(path.read_text()) for path in record]
     begin, end = datetime.fromisoformat(gap["start"]), datetime.fromisoformat(gap["end"])
     assert last <= begin <= last + timedelta(seconds=10)
     assert begin < end < datetime.now(UTC)

@@ -1,10 +1,7 @@
 """The recorder as a real process, on a real camera."""
 
-import json
 import os
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,36 +11,12 @@ from camera_backup.demo.camera import CameraSpec
 from camera_backup.model import SegmentName
 from tests.conftest import StartCameras
 from tests.support.frames import audio_packets, decodes_cleanly, frame_counters, probe
-from tests.support.process import Command, command, family, running
+from tests.support.process import command, family
+from tests.support.recorders import assert_unbroken, recording, segments
 from tests.support.tls import tls_front
 from tests.support.waiting import wait_for
 
 PASSWORD = "p@ss:w/rd?#1"
-
-
-@contextmanager
-def recording(tmp_path: Path, url: str, duration: float = 2, **settings: object) -> Iterator[Command]:
-    """Record `url` into `tmp_path/front-door`."""
-    folder = tmp_path / "front-door"
-    folder.mkdir(exist_ok=True)
-    sealed = tmp_path / "settings.json"
-    facts = {"camera": "front-door", "url": url, "folder": str(folder), "segment_duration": duration, **settings}
-    sealed.write_text(json.dumps(facts))
-    with running(tmp_path / "log", "record", "front-door", "--settings", str(sealed)) as started:
-        yield started
-
-
-def segments(tmp_path: Path) -> list[Path]:
-    return sorted(path for path in (tmp_path / "front-door").iterdir() if not path.name.startswith("."))
-
-
-def counters(paths: list[Path]) -> list[int]:
-    return [frame.counter for path in paths for frame in frame_counters(path)]
-
-
-def assert_unbroken(paths: list[Path]) -> None:
-    found = counters(paths)
-    assert found == list(range(found[0], found[0] + len(found)))
 
 
 @pytest.mark.parametrize(

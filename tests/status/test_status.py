@@ -83,6 +83,12 @@ def test_what_is_finished_waits_until_the_catalogue_says_it_is_safe(
     catalogue.close()
 
 
+def test_a_catalogue_that_is_just_being_made_is_no_error(config: Config, folder: Path, tmp_path: Path) -> None:
+    published(folder, 10)
+    (tmp_path / "state" / FILE_NAME).touch()
+    assert of(config).waiting == 1
+
+
 def test_a_camera_without_footage_or_folder_is_shown(config: Config, folder: Path) -> None:
     assert folder.is_dir()
     camera = of(config, "resting")
@@ -118,5 +124,5 @@ def test_the_table_says_it_in_words(config: Config, folder: Path) -> None:
     out = StringIO()
     Console(file=out, width=160).print(table(status(config, NOW), NOW))
     words = " ".join(out.getvalue().replace("│", "|").split())
-    assert "front-door | no footage | 19 min ago | - | 1 (1.5 MB) | 0 B | 0 | -" in words
+    assert "front-door | no footage | 19 min ago | - | 1 (1.5 MB) | 0 B | 0 | never | -" in words
     assert "resting | disabled | never" in words

@@ -178,6 +178,10 @@ class Catalogue:
         statement = sa.select(segments).order_by(segments.c.verified_at.desc(), segments.c.id.desc()).limit(1)
         return self._first(statement if camera is None else statement.where(segments.c.camera == camera))
 
+    def begun(self) -> bool:
+        """Tell whether the uploader has made its tables yet; until then there is nothing to read."""
+        return self._transaction("read", lambda connection: sa.inspect(connection).has_table(segments.name))
+
     def totals(self, camera: CameraName) -> Totals:
         """Return how much of a camera's footage was ever seen safe."""
         sums = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(segments.c.size), 0))

@@ -11,14 +11,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from camera_backup.clock import Stop
 from camera_backup.config.file import load
-from camera_backup.demo.proof import Proof, objects, prove
-from camera_backup.demo.scene import BUCKET, CAMERAS, Scene
+from camera_backup.demo.proof import Proof, prove
+from camera_backup.demo.scene import BUCKET, Scene
 from camera_backup.durations import seconds
+from camera_backup.errors import CatalogueError, SpoolError
 from camera_backup.service import stop_on_signals
 from camera_backup.status.status import CameraStatus, status
 from camera_backup.status.table import table
@@ -35,18 +37,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Show the demo; the exit code is 0 only if everything recorded was uploaded, verified and plays."""
+    """Show the demo; with `--for` the exit code is 0 only if all that was recorded was uploaded, verified and plays."""
     console = Console()
     with _folder(arguments.folder) as folder, stop_on_signals() as stop:
-        console.print("Starting two cameras and an S3 server on this machine …")
+        console.print("Starting two cameras and an S3 server on this machine ...")
         with Scene(folder) as scene:
             scene.start(arguments.time)
             _explain(console, scene)
-            with Live(console=console, auto_refresh=False, transient=not console.is_terminal) as live:
-                while scene.running() and not stop.is_set():
-                    if console.is_terminal:
-                        live.update(_view(scene), refresh=True)
-                    stop.wait(REFRESH)
+            _watch(console, scene, stop)
+            if arguments.time is None or stop.is_set():
+                console.print("Stopped.")
+                return 0
             code = scene.stop()
             proofs = prove(scene, _status(scene))
         _sum_up(console, proofs)
@@ -55,6 +56,20 @@ def run(arguments: argparse.Namespace) -> int:
             sys.stdout.write(scene.log.read_text(encoding="utf-8", errors="replace"))
             return 1
     return 0
+
+
+def _watch(console: Console, scene: Scene, stop: Stop) -> None:
+    """Show the table, on a terminal, until `camera-backup run` ends or somebody presses Ctrl-C."""
+    told = not console.is_terminal
+    with Live(console=console, auto_refresh=False, transient=not console.is_terminal) as live:
+        while scene.running() and not stop.is_set():
+            cameras = _seen(scene) if console.is_terminal else []
+            if cameras:
+                live.update(table(cameras, datetime.now(UTC)), refresh=True)
+            if not told and any(camera.last_key for camera in cameras):
+                told = True
+                _tell_how_to_play(console, scene, cameras)
+            stop.wait(REFRESH)
 
 
 @contextmanager
@@ -71,17 +86,19 @@ def _status(scene: Scene) -> list[CameraStatus]:
     return status(load(scene.config), datetime.now(UTC))
 
 
-def _view(scene: Scene) -> Group:
-    now = datetime.now(UTC)
-    return Group(table(status(load(scene.config), now), now), _play(scene))
+def _seen(scene: Scene) -> list[CameraStatus]:
+    """Return the status, or nothing while spool and catalogue are still being made."""
+    try:
+        return _status(scene)
+    except (CatalogueError, SpoolError):
+        return []
 
 
-def _play(scene: Scene) -> str:
-    keys = [key for spec in CAMERAS for key in objects(scene.store, spec.path)[-1:]]
-    if not keys:
-        return "The first segment is in the bucket about ten seconds after the start."
-    url = scene.store.client().generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": keys[0]})
-    return f"Play the newest segment: ffplay '{url}'\nStop with Ctrl-C."
+def _tell_how_to_play(console: Console, scene: Scene, cameras: list[CameraStatus]) -> None:
+    key = next(camera.last_key for camera in cameras if camera.last_key)
+    url = scene.store.client().generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": key})
+    console.print("The first segment is in the bucket. Play it, or open the address in a browser:", soft_wrap=True)
+    console.print(f"  ffplay '{url}'", soft_wrap=True, highlight=False)
 
 
 def _explain(console: Console, scene: Scene) -> None:
@@ -91,7 +108,10 @@ def _explain(console: Console, scene: Scene) -> None:
     console.print("Look at the bucket with any S3 tool, for example:", soft_wrap=True)
     store = scene.store
     keys = f"AWS_ACCESS_KEY_ID={store.access_key_id} AWS_SECRET_ACCESS_KEY={store.secret_access_key}"
-    console.print(f"  {keys} aws --endpoint-url {store.endpoint} s3 ls --recursive s3://{BUCKET}/", soft_wrap=True)
+    listing = f"aws --endpoint-url {store.endpoint} s3 ls --recursive s3://{BUCKET}/"
+    console.print(f"  {keys} {listing}", soft_wrap=True, highlight=False)
+    if console.is_terminal:
+        console.print("Stop with Ctrl-C.")
 
 
 def _sum_up(console: Console, proofs: list[Proof]) -> None:

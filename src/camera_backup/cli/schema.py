@@ -10,14 +10,16 @@ Example:
 import argparse
 import json
 
-from camera_backup.config import models as config
+from camera_backup.config.models import schema
+from camera_backup.config.reference import markdown
 
 
-def configure(_parser: argparse.ArgumentParser) -> None:
-    """Add nothing: there is only one schema."""
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--markdown", action="store_true", help="print the reference for people instead")
 
 
-def run(_arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Print the schema."""
-    print(json.dumps(config.schema(), indent=2))
+    print(markdown() if arguments.markdown else json.dumps(schema(), indent=2), end="" if arguments.markdown else "\n")
     return 0

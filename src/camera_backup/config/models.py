@@ -111,6 +111,7 @@ class Recording(Section):
     """How footage is cut, and when there is to be some."""
 
     segment_duration: SegmentDuration = Field(3600.0, description="length of a segment, 1 s to 1 day")
+    stall_timeout: Interval = Field(10.0, description="reconnect to a camera that sends nothing for so long")
     schedule: Schedule | None = Field(None, description="when cameras record that have no schedule of their own")
 
 

@@ -96,6 +96,7 @@ class CameraServer:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                start_new_session=True,  # a terminal's Ctrl-C is for whoever started us
             )
         self._answers = queue.Queue()
         threading.Thread(target=_listen, args=(self._process, self._answers), daemon=True).start()

@@ -29,6 +29,7 @@ class Scene:
         self.folder = folder
         self.config = folder / "config.yaml"
         self.log = folder / "run.log"
+        self.spool = folder / "segments"
         self.cameras = CameraServer(CAMERAS, folder, cache=folder / "media")
         self.store = Store(folder / "store")
         self._stack = ExitStack()
@@ -81,7 +82,7 @@ class Scene:
 
     def _write_config(self) -> None:
         config = {
-            "storage": {"local_path": str(self.folder / "segments"), "state_path": str(self.folder / "state")},
+            "storage": {"local_path": str(self.spool), "state_path": str(self.folder / "state")},
             "s3": {
                 "endpoint": self.store.endpoint,
                 "bucket": BUCKET,

@@ -119,6 +119,7 @@ class Store:
             connect_timeout=5,
             read_timeout=30,
             proxies={},
+            signature_version="s3v4",
             s3={"addressing_style": "path"},
         )
         return boto3.session.Session(
@@ -142,6 +143,7 @@ class Store:
             self._process = subprocess.Popen(
                 [program, "-logtostderr=true", "server", *self._options(data)],
                 cwd=self.folder,
+                start_new_session=True,  # a terminal's Ctrl-C is for whoever started us
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -55,10 +55,13 @@ def status(config: Config, now: datetime) -> list[CameraStatus]:
 
 
 def _ledgers(path: Path, cameras: list[CameraName]) -> dict[CameraName, Ledger]:
+    empty = dict.fromkeys(cameras, Ledger(frozenset(), Totals(0, 0), None))
     if not path.exists():  # the uploader has not run yet
-        return {camera: Ledger(frozenset(), Totals(0, 0), None) for camera in cameras}
+        return empty
     catalogue = Catalogue.open(path, read_only=True)
     try:
+        if not catalogue.begun():
+            return empty
         kept = frozenset(catalogue.kept())
         return {name: Ledger(kept, catalogue.totals(name), catalogue.last_upload(name)) for name in cameras}
     finally:

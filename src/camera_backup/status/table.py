@@ -11,7 +11,17 @@ from camera_backup.status.status import CameraStatus
 def table(cameras: Iterable[CameraStatus], now: datetime) -> Table:
     """Return the table; ages are counted back from `now`."""
     shown = Table(pad_edge=False)
-    for heading in ("camera", "state", "last frame", "segment", "waiting", "uploaded", "verified", "latency"):
+    for heading in (
+        "camera",
+        "state",
+        "last frame",
+        "segment",
+        "waiting",
+        "uploaded",
+        "verified",
+        "last upload",
+        "latency",
+    ):
         right = heading in {"waiting", "uploaded", "verified", "latency"}
         shown.add_column(heading, justify="right" if right else "left", no_wrap=heading in {"camera", "state"})
     for camera in cameras:
@@ -23,6 +33,7 @@ def table(cameras: Iterable[CameraStatus], now: datetime) -> Table:
             f"{camera.waiting} ({_size(camera.waiting_bytes)})" if camera.waiting else "0",
             _size(camera.uploaded_bytes),
             str(camera.verified),
+            _ago(camera.last_upload, now),
             "-" if camera.latency is None else f"{camera.latency:.1f} s",
         )
     return shown
