@@ -40,7 +40,7 @@ def processes(config: Config) -> tuple[Process, ...]:
 
 
 def _recorder(config: Config, camera: Camera, name: CameraName, url: str) -> Process:
-    schedule = camera.schedule or config.recording.schedule
+    schedule = config.schedule_of(camera)
     settings = RecorderSettings(
         camera=name,
         url=url,

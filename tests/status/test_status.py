@@ -119,6 +119,17 @@ def test_a_second_stream_is_a_row_of_its_own(config: Config, folder: Path) -> No
     ]
 
 
+def test_a_camera_outside_its_schedule_is_not_said_to_lack_footage(config: Config, folder: Path) -> None:
+    assert folder.is_dir()
+    nights = {"time_zone": "Europe/Berlin", "windows": ["13:31-13:30"]}  # 12:30 UTC is the minute left out
+    data = {**config.model_dump(), "recording": {"schedule": nights}}
+    data["cameras"] = [{"name": "front-door", "rtsp_url": "rtsp://h/x"}]
+    (camera,) = status(Config.model_validate(data), NOW)
+    assert camera.state == "outside schedule"
+    (camera,) = status(Config.model_validate(data), NOW + timedelta(minutes=1))
+    assert camera.state == "no footage"
+
+
 def test_the_table_says_it_in_words(config: Config, folder: Path) -> None:
     published(folder, 10, size=1_500_000)
     out = StringIO()

@@ -140,6 +140,10 @@ class Config(Section):
     upload: Upload = Field(Upload(), description="when and how footage is moved")
     time: Time = Field(Time(), description="whether this machine's clock can be trusted")
 
+    def schedule_of(self, camera: Camera) -> Schedule | None:
+        """Return when a camera records: its own schedule, or that for all; None for always."""
+        return camera.schedule or self.recording.schedule
+
 
 def schema() -> dict[str, Any]:
     """Return the JSON schema of config.yaml, for editors."""
