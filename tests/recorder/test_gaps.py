@@ -140,10 +140,10 @@ def test_a_recorder_that_starts_outside_its_schedule_keeps_the_account_of_what_w
 def test_a_moment_nobody_can_date_begins_no_gap_and_parts_none(tmp_path: Path) -> None:
     log = gap_log(tmp_path)
     log.lost("refused", dated=False)
-    log.resumed(after(-5))
+    log.resumed(after(3600))
     assert not (tmp_path / ".intake").exists()
-    log.footage(after(0))
+    log.footage(after(3600))
     log.lost("refused", dated=False)
     log.lost("schedule", dated=False)
-    log.resumed(after(20))
-    assert recorded(tmp_path) == [("2024-01-18T12:00:00.000Z", "2024-01-18T12:00:20.000Z", "refused")]
+    log.resumed(after(3620))
+    assert recorded(tmp_path) == [("2024-01-18T13:00:00.000Z", "2024-01-18T13:00:20.000Z", "refused")]
