@@ -51,7 +51,7 @@ def test_each_placeholder_is_named_with_its_line(tmp_path: Path) -> None:
 
 def test_with_every_option_taken_out_of_its_comment_the_example_still_works(tmp_path: Path) -> None:
     read = load(tmp_path, uncommented(filled(EXAMPLE)))
-    sections = (read, read.storage, read.s3, read.cameras[0], read.recording, read.upload)
+    sections = (read, read.storage, read.s3, read.cameras[0], read.recording, read.upload, read.time)
     for section in sections:
         assert section.model_fields_set == set(type(section).model_fields), type(section)
 
@@ -60,7 +60,8 @@ def test_defaults_shown_in_comments_are_the_defaults(tmp_path: Path) -> None:
     shown, plain = load(tmp_path, uncommented(filled(EXAMPLE))), load(tmp_path, filled(EXAMPLE))
     assert shown.storage == plain.storage == config.Storage()
     assert shown.upload == plain.upload == config.Upload()
-    assert shown.recording == plain.recording == config.Recording()
-    examples = {"quota": None}
+    assert shown.time == plain.time == config.Time()
+    assert shown.recording.model_copy(update={"schedule": None}) == plain.recording == config.Recording()
+    examples = {"quota": None, "sub_url": None, "schedule": None}
     assert [camera.model_copy(update=examples) for camera in shown.cameras] == list(plain.cameras)
     assert shown.s3.addressing_style == plain.s3.addressing_style

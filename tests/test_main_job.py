@@ -12,7 +12,7 @@ from camera_backup.demo.store import Store
 from tests.conftest import StartCameras
 from tests.support.browser import play
 from tests.support.config import write_config
-from tests.support.frames import decodes_cleanly, frame_counters
+from tests.support.frames import decodes_cleanly, frame_counters, picture_sizes
 from tests.support.process import command, running
 
 PASSWORD = "p@ss:w/rd?#1"
@@ -32,7 +32,7 @@ def download(store: Store, bucket: str, folder: Path) -> dict[str, list[Path]]:
             key = item["Key"]
             if key.startswith(".camera-backup/"):
                 continue  # the canary that showed what the store can do
-            assert re.fullmatch(r"[a-z-]+/\d{4}/\d\d/\d\d/\d{8}_\d{6}\.mp4", key), key
+            assert re.fullmatch(r"[a-z-]+(?:\.sub)?/\d{4}/\d\d/\d\d/\d{8}_\d{6}\.mp4", key), key
             path = folder / key
             path.parent.mkdir(parents=True, exist_ok=True)
             client.download_file(bucket, key, str(path))
@@ -74,6 +74,38 @@ def test_a_minute_of_three_cameras_arrives_whole(
     status = json.loads(command("status", "--config", str(config), "--json").stdout)
     assert {item["camera"]: item["verified"] for item in status} == {name: len(paths) for name, paths in found.items()}
     assert all(item["waiting"] == 0 and item["latency"] < 15 for item in status)
+
+
+def test_two_streams_of_a_camera_are_recorded_side_by_side(
+    tmp_path: Path, camera_server: StartCameras, store: Store, bucket: str
+) -> None:
+    cameras = camera_server(
+        CameraSpec(path="main", width=1280, height=720, user="admin", password=PASSWORD),
+        CameraSpec(path="small", width=320, height=180, audio="none", user="admin", password=PASSWORD),
+    )
+    config = write_config(
+        tmp_path,
+        store,
+        bucket,
+        {"front-door": cameras.url("main")},
+        sub_urls={"front-door": cameras.url("small")},
+        recording={"segment_duration": 2},
+    )
+    answer = command("run", "--config", str(config), "--for", "12s")
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert PASSWORD not in answer.stdout + answer.stderr
+
+    found = download(store, bucket, tmp_path / "downloaded")
+    assert sorted(found) == ["front-door", "front-door.sub"]
+    for name, size in (("front-door", (1280, 720)), ("front-door.sub", (320, 180))):
+        counters = [frame.counter for path in found[name] for frame in frame_counters(path)]
+        assert len(counters) > 100
+        assert counters == list(range(counters[0], counters[0] + len(counters))), name
+        assert {picture_size for path in found[name] for picture_size in picture_sizes(path)} == {size}
+
+    status = json.loads(command("status", "--config", str(config), "--json").stdout)
+    assert {item["camera"]: item["verified"] for item in status} == {name: len(paths) for name, paths in found.items()}
+    assert {item["state"] for item in status} == {"no footage"}
 
 
 def test_a_camera_that_is_down_does_not_hinder_the_others(

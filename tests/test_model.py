@@ -4,13 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camera_backup.model import CameraName, ObjectKey, SegmentName, camera_name
+from camera_backup.model import CameraName, ObjectKey, SegmentName, camera_name, lane_name, sub_lane
 
 STARTS = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1)).map(  # noqa: DTZ001 - made UTC below
     lambda moment: moment.replace(microsecond=0, tzinfo=UTC)
 )
-NAMES = st.builds(SegmentName, STARTS, st.integers(0, 999_999), st.sampled_from([".mp4", ".mkv", ".json"]))
-CAMERAS = st.from_regex(r"[a-z0-9][a-z0-9-]{0,62}", fullmatch=True).map(CameraName)
+NAMES = st.builds(
+    SegmentName, STARTS, st.integers(0, 999_999), st.sampled_from([".mp4", ".mkv", ".json"]), st.booleans()
+)
+CAMERAS = st.from_regex(r"[a-z0-9][a-z0-9-]{0,62}(\.sub)?", fullmatch=True).map(CameraName)
 PREFIXES = st.sampled_from(["", "home/", "site/a/"])
 
 
@@ -47,11 +49,35 @@ def test_the_name_after_a_taken_one_is_numbered() -> None:
 @pytest.mark.parametrize(
     "text",
     ["", ".20240118_120000.mp4", "20240118_120000", "20241318_120000.mp4", "20240118_120000_0.mp4",
-     "20240118_120000_01.mp4", "20240118_120000.mp4\n", "x20240118_120000.mp4", "\uff120240118_120000.mp4"],
+     "20240118_120000_01.mp4",
+     "20240118_120000_1_unsynced.mp4", "20240118_120000unsynced.mp4", "20240118_120000.mp4\n",
+     "x20240118_120000.mp4", "\uff120240118_120000.mp4"],
 )  # fmt: skip
 def test_what_is_no_segment_name_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"segment|month|time data"):
         SegmentName.parse(text)
+
+
+def test_a_name_tells_that_its_time_is_not_to_be_relied_on() -> None:
+    name = SegmentName.parse("20240118_120000_unsynced.mp4")
+    assert name == SegmentName(datetime(2024, 1, 18, 12, tzinfo=UTC), unsynced=True)
+    assert str(name.next()) == "20240118_120000_unsynced_1.mp4"
+    assert SegmentName.parse("20240118_120000_unsynced_1.mp4") == name.next()
+
+
+def test_a_second_stream_is_called_like_its_camera_and_like_no_other() -> None:
+    assert sub_lane(CameraName("front-door")) == "front-door.sub"
+    assert lane_name("front-door.sub") == "front-door.sub"
+    key = "front-door.sub/2024/01/18/20240118_120000_unsynced.mp4"
+    assert str(ObjectKey.parse(key)) == key
+    with pytest.raises(ValueError, match="camera name"):
+        camera_name("front-door.sub")
+
+
+@pytest.mark.parametrize("text", [".sub", "a.sub.sub", "a.main", "a.", "A.sub", "-.sub", "a.sub\n", "a" * 64 + ".sub"])
+def test_what_is_no_lane_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="camera name"):
+        lane_name(text)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 from camera_backup.processes import processes
@@ -13,6 +14,34 @@ def test_every_enabled_camera_has_a_recorder_and_the_uploader_comes_last(tmp_pat
     assert [process.camera for process in processes(config)] == ["garage", None]
 
 
+def test_a_second_stream_is_recorded_beside_the_first_in_the_same_way(tmp_path: Path) -> None:
+    schedule = {"time_zone": "Europe/Berlin", "windows": ["mon-fri 18:00-07:00"]}
+    config = load(
+        tmp_path, good(cameras__0__sub_url="rtsp://u:p@h/sub", cameras__0__schedule=schedule, cameras__0__audio="off")
+    )
+    main, sub, *others = processes(config)
+    assert (sub.name, sub.arguments) == ("camera-recorder-front-door.sub", ("record", "front-door.sub"))
+    assert (sub.camera, sub.lane, main.camera, main.lane) == ("front-door", "sub", "front-door", "main")
+    assert isinstance(main.settings, RecorderSettings)
+    assert sub.settings == dataclasses.replace(
+        main.settings,
+        camera="front-door.sub",
+        url="rtsp://u:p@h/sub",
+        folder="/var/lib/camera-backup/segments/front-door.sub",
+    )
+    assert (main.settings.schedule_zone, main.settings.schedule_windows) == ("Europe/Berlin", ["mon-fri 18:00-07:00"])
+    assert RecorderSettings.from_json(sub.settings.to_json()) == sub.settings
+    assert [process.name for process in others] == ["camera-recorder-garage", "camera-uploader"]
+
+
+def test_a_schedule_for_all_cameras_gives_way_to_a_cameras_own(tmp_path: Path) -> None:
+    common = {"time_zone": "Europe/Berlin", "windows": ["18:00-07:00"]}
+    own = {"time_zone": "Asia/Tokyo", "windows": ["sat,sun 00:00-24:00"]}
+    config = load(tmp_path, good(recording__schedule=common, cameras__1__schedule=own))
+    zones = [one.settings.schedule_zone for one in processes(config) if isinstance(one.settings, RecorderSettings)]
+    assert zones == ["Europe/Berlin", "Asia/Tokyo"]
+
+
 def test_a_recorder_knows_its_own_camera_and_nothing_else(tmp_path: Path) -> None:
     config = load(tmp_path, good(recording__segment_duration="5m", cameras__0__audio="aac"))
     recorder = processes(config)[0]
@@ -24,6 +53,7 @@ def test_a_recorder_knows_its_own_camera_and_nothing_else(tmp_path: Path) -> Non
         audio="aac",
         mark="/var/lib/camera-backup/segments/.camera-backup-spool",
         min_free=1_000_000_000,
+        clock_wait=60.0,
     )
     assert "open-sesame" not in recorder.settings.to_json()
     assert "garage" not in recorder.settings.to_json()

@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from typing import Literal
 
 from camera_backup.config.models import Camera, Config
+from camera_backup.model import CameraName
 from camera_backup.settings import RecorderSettings, Sealed, UploaderSettings
 from camera_backup.spool.mark import MARK
 
@@ -25,32 +26,43 @@ class Process:
     camera: str | None
     description: str
     settings: Sealed
+    lane: Literal["main", "sub"] | None = None
 
 
 def processes(config: Config) -> tuple[Process, ...]:
-    """Return one recorder for every enabled camera, in the order of the file, and the uploader last."""
-    recorders = (_recorder(config, camera) for camera in config.cameras if camera.enabled)
+    """Return a recorder for every stream of every enabled camera, in the order of the file, and the uploader last."""
+    recorders = (
+        _recorder(config, camera, name, url)
+        for camera in config.cameras
+        if camera.enabled
+        for name, url in camera.lanes.items()
+    )
     return (*recorders, _uploader(config))
 
 
-def _recorder(config: Config, camera: Camera) -> Process:
+def _recorder(config: Config, camera: Camera, name: CameraName, url: str) -> Process:
+    schedule = config.schedule_of(camera)
     settings = RecorderSettings(
-        camera=camera.name,
-        url=camera.rtsp_url.get_secret_value(),
-        folder=str(PurePosixPath(config.storage.local_path, camera.name)),
+        camera=name,
+        url=url,
+        folder=str(PurePosixPath(config.storage.local_path, name)),
         segment_duration=config.recording.segment_duration,
         audio=camera.audio,
         stall_timeout=config.recording.stall_timeout,
         mark=_mark(config),
         min_free=config.storage.min_free,
         quota=config.storage.quota if camera.quota is None else camera.quota,
+        clock_wait=config.time.wait,
+        schedule_zone=schedule.time_zone if schedule else None,
+        schedule_windows=list(schedule.windows) if schedule else [],
     )
     return Process(
-        name=f"camera-recorder-{camera.name}",
+        name=f"camera-recorder-{name}",
         kind="recorder",
-        arguments=("record", camera.name),
+        arguments=("record", name),
         camera=camera.name,
-        description=f"Record camera {camera.name}",
+        lane="main" if name == camera.name else "sub",
+        description=f"Record camera {name}",
         settings=settings,
     )
 

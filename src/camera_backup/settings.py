@@ -63,6 +63,7 @@ class RecorderSettings(Sealed):
     """One recorder's. Durations are in seconds; `url` holds the camera's password; `folder` is its spool folder.
 
     `mark` is the file without which there is no spool; sizes are in bytes, 0 sets no limit.
+    `schedule_windows` are as `camera_backup.schedule` reads them, in `schedule_zone`; without a zone it records always.
     """
 
     camera: str
@@ -74,6 +75,9 @@ class RecorderSettings(Sealed):
     mark: str | None = None
     min_free: int = 0
     quota: int = 0
+    clock_wait: float = 0.0
+    schedule_zone: str | None = None
+    schedule_windows: list[str] = dataclasses.field(default_factory=list)
     ffmpeg: str = "ffmpeg"
 
 

@@ -214,3 +214,40 @@ def test_the_schema_lets_a_secret_be_kept_elsewhere() -> None:
 )
 def test_sizes_are_bytes_or_have_a_unit(tmp_path: Path, written: object, kept: int) -> None:
     assert load(tmp_path, good(storage__min_free=written)).storage.min_free == kept
+
+
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        ({"windows": ["18:00-07:00"]}, "time_zone: is missing (the time zone of the windows, like Europe/Berlin)"),
+        ({"time_zone": "Europe/Berlin"}, "windows: is missing (when to record, like mon-fri 18:00-07:00)"),
+        ({"time_zone": "Berlin", "windows": ["18:00-07:00"]}, "time_zone: there is no such time zone here"),
+        ({"time_zone": "Europe/Berlin", "windows": []}, "windows: must not be empty"),
+        ({"time_zone": "Europe/Berlin", "windows": "18:00-07:00"}, "windows: must be a list (each entry begins"),
+        ({"time_zone": "Europe/Berlin", "windows": ["18:00-07:00", "mo 1-2"]}, "windows.1: a window is like"),
+        ({"time_zone": "Europe/Berlin", "window": ["18:00-07:00"]}, "window: is no known key (did you mean windows?)"),
+        ("nights", "must be a block of keys"),
+    ],
+)
+@pytest.mark.parametrize("place", ["cameras__0__schedule", "recording__schedule"])
+def test_a_schedule_that_cannot_be_kept_is_refused_in_words(
+    tmp_path: Path, place: str, schedule: object, message: str
+) -> None:
+    found = problems(tmp_path, good(**{place: schedule}))
+    assert any(message in problem and place.replace("__", ".") in problem for problem in found), found
+
+
+def test_a_second_stream_is_held_to_the_same_rules_and_is_another_one(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, good(cameras__0__sub_url="http://user:letmein@192.0.2.7/sub"))
+    assert "cameras.0.sub_url: must begin with rtsp:// or rtsps://" in found
+    (found,) = problems(tmp_path, good(cameras__0__sub_url="rtsp://user:letmein@192.0.2.7:554/stream"))
+    assert "cameras.0: sub_url is the same as rtsp_url" in found
+    assert "letmein" not in found
+    (found,) = problems(tmp_path, good(cameras__0__name="front-door.sub"))
+    assert "cameras.0.name: a camera name is 1 to 63 characters" in found
+
+
+@pytest.mark.parametrize(("wait", "expected"), [(0, 0), ("90s", 90), ("1h", 3600)])
+def test_the_wait_for_the_clock_may_be_none_and_an_hour_at_most(tmp_path: Path, wait: object, expected: float) -> None:
+    assert load(tmp_path, good(time__wait=wait)).time.wait == expected
+    assert problems(tmp_path, good(time__wait="61m"))[0].endswith("time.wait: must be at most 3600")

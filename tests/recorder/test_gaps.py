@@ -7,6 +7,7 @@ import pytest
 from camera_backup.logs import Log
 from camera_backup.model import CameraName
 from camera_backup.recorder.gaps import GapLog
+from tests.support.clocks import SetClock
 from tests.support.small_disk import fill, small_disk
 
 NOON = datetime(2024, 1, 18, 12, tzinfo=UTC)
@@ -134,3 +135,42 @@ def test_what_is_not_to_be_written_is_remembered(tmp_path: Path) -> None:
     log.begin()
     log.resumed(after(5))
     assert recorded(tmp_path) == [("2024-01-18T12:00:00.000Z", "2024-01-18T12:00:05.000Z", "no-spool")]
+
+
+def test_what_is_planned_and_what_is_not_are_gaps_of_their_own(tmp_path: Path) -> None:
+    clock = SetClock(after(0))
+    log = GapLog(CameraName("front-door"), tmp_path, clock, Log("test"))
+    log.begin()
+    log.footage(after(0))
+    for seconds, cause in ((0, "refused"), (10, "timeout"), (20, "schedule"), (30, "schedule"), (40, "stalled")):
+        clock.wall = after(seconds)
+        log.lost(cause)
+    log.resumed(after(50))
+    assert recorded(tmp_path) == [
+        ("2024-01-18T12:00:00.000Z", "2024-01-18T12:00:20.000Z", "refused"),
+        ("2024-01-18T12:00:20.000Z", "2024-01-18T12:00:40.000Z", "schedule"),
+        ("2024-01-18T12:00:40.000Z", "2024-01-18T12:00:50.000Z", "stalled"),
+    ]
+
+
+def test_a_recorder_that_starts_outside_its_schedule_keeps_the_account_of_what_was_before(tmp_path: Path) -> None:
+    gap_log(tmp_path).footage(after(-60))
+    again = GapLog(CameraName("front-door"), tmp_path, FixedClock(), Log("test"))
+    again.lost("schedule")
+    again.resumed(after(30))
+    assert recorded(tmp_path) == [
+        ("2024-01-18T11:59:00.000Z", "2024-01-18T12:00:00.000Z", "recorder-restart"),
+        ("2024-01-18T12:00:00.000Z", "2024-01-18T12:00:30.000Z", "schedule"),
+    ]
+
+
+def test_a_moment_nobody_can_date_begins_no_gap_and_parts_none(tmp_path: Path) -> None:
+    log = gap_log(tmp_path)
+    log.lost("refused", dated=False)
+    log.resumed(after(3600))
+    assert not (tmp_path / ".intake").exists()
+    log.footage(after(3600))
+    log.lost("refused", dated=False)
+    log.lost("schedule", dated=False)
+    log.resumed(after(3620))
+    assert recorded(tmp_path) == [("2024-01-18T13:00:00.000Z", "2024-01-18T13:00:20.000Z", "refused")]

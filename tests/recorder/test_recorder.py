@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -162,6 +162,41 @@ def test_a_missing_ffmpeg_is_said_with_the_way_to_get_it(tmp_path: Path, camera_
         assert recorder.popen.wait(20) == os.EX_UNAVAILABLE
     assert "ffmpeg cannot be started (apt install ffmpeg)" in recorder.said()
     assert "Traceback" not in recorder.said()
+
+
+def test_outside_its_schedule_the_source_is_not_opened_and_inside_it_is(
+    tmp_path: Path, camera_server: StartCameras
+) -> None:
+    url = camera_server(CameraSpec(path="cam")).url("cam")
+    now = datetime.now(UTC)
+    soon, later = now + timedelta(minutes=1), now + timedelta(minutes=2)
+    window = f"{soon:%H:%M}-{later:%H:%M}"
+    with recording(tmp_path, url, schedule_zone="UTC", schedule_windows=[window]) as recorder:
+        recorder.wait_until_it_says(f"outside the schedule until {soon:%a} {soon:%H:%M}")
+        assert "camera answers" not in recorder.said()
+        recorder.wait_until_it_says("segment published", count=2, seconds=90)
+        opened = recorder.said().index("camera answers")
+        assert datetime.now(UTC) >= soon.replace(second=0, microsecond=0)
+        recorder.wait_until_it_says("outside the schedule until", count=2, seconds=90)
+        ended = len(segments(tmp_path))
+        assert "warning" not in recorder.said()
+        assert recorder.stop() == 0
+    assert recorder.said().count("camera answers") == 1
+    assert opened > 0
+    found = segments(tmp_path)
+    assert len(found) == ended
+    assert_unbroken(found)
+    first, last = frame_counters(found[0])[0], frame_counters(found[-1])[-1]
+    begin = soon.replace(second=0, microsecond=0).timestamp()
+    assert begin <= first.wall_ms / 1000 < begin + 8
+    assert begin + 57 < last.wall_ms / 1000 < begin + 63
+
+
+def test_a_schedule_that_cannot_be_kept_ends_the_recorder_for_good(tmp_path: Path) -> None:
+    with recording(tmp_path, "rtsp://127.0.0.1/x", schedule_zone="Europe/Atlantis", schedule_windows=[]) as recorder:
+        assert recorder.popen.wait(20) == os.EX_CONFIG
+    assert recorder.said().count("\n") == 1
+    assert "the schedule cannot be kept: there is no such time zone here" in recorder.said()
 
 
 def test_settings_of_another_camera_are_refused(tmp_path: Path) -> None:

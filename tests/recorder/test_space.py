@@ -15,9 +15,9 @@ from camera_backup.recorder.space import FreeGate, QuotaGate, SpoolGate
 from camera_backup.spool.mark import MARK, mark_spool
 from camera_backup.spool.writer import spool_error
 from tests.conftest import StartCameras
-from tests.recorder.test_recorder import recording
 from tests.support.frames import decodes_cleanly, frame_counters
 from tests.support.process import Command
+from tests.support.recorders import recording
 from tests.support.small_disk import fill, mount, remount, small_disk
 from tests.support.waiting import wait_for
 

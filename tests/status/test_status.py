@@ -103,6 +103,33 @@ def test_a_removed_camera_with_footage_left_is_shown(config: Config, folder: Pat
     assert (camera.state, camera.waiting) == ("removed", 1)
 
 
+def test_a_second_stream_is_a_row_of_its_own(config: Config, folder: Path) -> None:
+    sub = folder.with_name("front-door.sub")
+    sub.mkdir()
+    (sub / str(SegmentName(NOW, unsynced=True))).write_bytes(b"x")
+    assert of(config, "front-door.sub").state == "removed"  # as long as config.yaml does not name it
+    data = {
+        **config.model_dump(),
+        "cameras": [{"name": "front-door", "rtsp_url": "rtsp://h/x", "sub_url": "rtsp://h/s"}],
+    }
+    both = status(Config.model_validate(data), NOW)
+    assert [(row.camera, row.state, row.waiting) for row in both] == [
+        ("front-door", "no footage", 0),
+        ("front-door.sub", "no footage", 1),
+    ]
+
+
+def test_a_camera_outside_its_schedule_is_not_said_to_lack_footage(config: Config, folder: Path) -> None:
+    assert folder.is_dir()
+    nights = {"time_zone": "Europe/Berlin", "windows": ["13:31-13:30"]}  # 12:30 UTC is the minute left out
+    data = {**config.model_dump(), "recording": {"schedule": nights}}
+    data["cameras"] = [{"name": "front-door", "rtsp_url": "rtsp://h/x"}]
+    (camera,) = status(Config.model_validate(data), NOW)
+    assert camera.state == "outside schedule"
+    (camera,) = status(Config.model_validate(data), NOW + timedelta(minutes=1))
+    assert camera.state == "no footage"
+
+
 def test_the_table_says_it_in_words(config: Config, folder: Path) -> None:
     published(folder, 10, size=1_500_000)
     out = StringIO()

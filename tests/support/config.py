@@ -1,6 +1,8 @@
 """A config.yaml for tests, as a user would write it."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
@@ -8,8 +10,19 @@ import yaml
 from camera_backup.demo.store import Store
 
 
-def write_config(folder: Path, store: Store, bucket: str, cameras: dict[str, str], **blocks: dict[str, Any]) -> Path:
-    """Write a config for the cameras (name to URL) into `folder`, with short segments; return its path."""
+def write_config(
+    folder: Path,
+    store: Store,
+    bucket: str,
+    cameras: dict[str, str],
+    *,
+    sub_urls: Mapping[str, str] = MappingProxyType({}),
+    **blocks: dict[str, Any],
+) -> Path:
+    """Write a config for the cameras (name to URL) into `folder`, with short segments; return its path.
+
+    `sub_urls` are the second streams of some of them.
+    """
     config: dict[str, Any] = {
         "storage": {"local_path": str(folder / "segments"), "state_path": str(folder / "state")},
         "s3": {
@@ -22,6 +35,9 @@ def write_config(folder: Path, store: Store, bucket: str, cameras: dict[str, str
         "recording": {"segment_duration": 5},
         "upload": {"check_interval": 2, "safety_age": 1},
     }
+    for camera in config["cameras"]:
+        if camera["name"] in sub_urls:
+            camera["sub_url"] = sub_urls[camera["name"]]
     for name, values in blocks.items():
         config[name] = {**config.get(name, {}), **values}
     path = folder / "config.yaml"

@@ -64,7 +64,7 @@ def test_a_recorders_unit_is_short_and_says_what_it_does(tmp_path: Path) -> None
         "Slice=camera-backup.slice",
         "Restart=always",
         "RestartPreventExitStatus=78",
-        "LogExtraFields=CAMERA=front-door",
+        "LogExtraFields=CAMERA=front-door LANE=main",
     ):
         assert f"\n{line}\n" in unit
     assert "SupplementaryGroups" not in unit
@@ -79,6 +79,30 @@ def test_a_camera_with_an_address_is_all_its_recorder_can_reach(tmp_path: Path) 
 
 def test_a_camera_with_a_host_name_is_looked_up_so_nothing_is_denied(tmp_path: Path) -> None:
     assert "IPAddress" not in texts(load(tmp_path))[GARAGE]
+
+
+def test_a_second_stream_has_a_unit_user_and_settings_of_its_own(tmp_path: Path) -> None:
+    config = load(tmp_path, good(cameras__0__sub_url="rtsp://user:seesame@192.0.2.7/sub"))
+    sub = units.UNITS / "camera-recorder-front-door.sub.service"
+    unit = texts(config)[sub]
+    for line in (
+        'ExecStart=:"/opt/cb/camera-backup" "record" "front-door.sub"',
+        "User=camrec-front-door_sub",
+        "LoadCredential=settings.json:/etc/camera-backup/credentials/camera-recorder-front-door.sub.json",
+        'ReadWritePaths="/var/lib/camera-backup/segments/front-door.sub"',
+        "IPAddressAllow=192.0.2.7",
+        "LogExtraFields=CAMERA=front-door LANE=sub",
+    ):
+        assert f"\n{line}\n" in unit
+    assert "seesame" not in unit
+    assert "\nWants=camera-recorder-front-door.sub.service\n" in texts(config)[units.UNITS / units.TARGET]
+    assert 'segments/front-door.sub" 2770 camrec-front-door_sub camera-spool' in texts(config)[units.TMPFILES]
+    assert "\nu camrec-front-door_sub - " in texts(config)[units.SYSUSERS]
+    folder = written(tmp_path / "root", config)
+    assert systemd.complaints(folder, sub.name, units.TARGET) == ""
+    dump = systemd.parsed(folder, sub.name)
+    assert "10-hardening.conf" in dump
+    assert "User: camrec-front-door_sub\n" in dump
 
 
 def test_the_uploader_may_take_from_every_folder_and_reloads_on_a_hangup(tmp_path: Path) -> None:

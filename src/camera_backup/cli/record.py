@@ -8,8 +8,9 @@ from pathlib import Path
 
 from camera_backup import logs
 from camera_backup.clock import Clock, SystemClock
-from camera_backup.errors import UsageError
+from camera_backup.errors import ConfigError, UsageError
 from camera_backup.logs import Log
+from camera_backup.recorder.clock_gate import ClockGate, TimeSync
 from camera_backup.recorder.gates import Gate
 from camera_backup.recorder.recorder import Means, Recorder
 from camera_backup.recorder.space import FreeGate, QuotaGate, SpoolGate
@@ -33,13 +34,16 @@ def run(arguments: argparse.Namespace) -> int:
     logs.setup_lean(url_secrets(settings.url))
     log = Log("recorder", camera=settings.camera)
     clock = SystemClock()
+    time_sync = TimeSync(clock)
+    closed = (ClockGate(time_sync, clock, settings.clock_wait, log), *gates(settings, clock))
+    source = RtspSource(settings, clock, log)
+    means = Means(source, clock, log, Notifier(), closed, unsynced=lambda: not time_sync.is_set())
     with stop_on_signals() as stop:
-        means = Means(RtspSource(settings, clock, log), clock, log, Notifier(), gates(settings, clock))
         Recorder(settings, means).run(stop)
     return 0
 
 
-def gates(settings: RecorderSettings, clock: Clock) -> tuple[Gate, ...]:
+def gates(settings: RecorderSettings, clock: Clock) -> list[Gate]:
     """Return what may keep this recorder from recording, the worst first: its word stands in the gap's record."""
     folder = Path(settings.folder)
     found: list[Gate] = [SpoolGate(folder, Path(settings.mark) if settings.mark else None)]
@@ -47,4 +51,17 @@ def gates(settings: RecorderSettings, clock: Clock) -> tuple[Gate, ...]:
         found.append(FreeGate(folder, settings.min_free))
     if settings.quota:
         found.append(QuotaGate(folder, settings.quota, clock))
-    return tuple(found)
+    if settings.schedule_zone is not None:
+        found.append(_schedule_gate(settings.schedule_zone, settings.schedule_windows, clock))
+    return found
+
+
+def _schedule_gate(zone: str, windows: list[str], clock: Clock) -> Gate:
+    # Most recorders need none of this, and each of them counts its memory.
+    from camera_backup.recorder.schedule_gate import ScheduleGate  # noqa: PLC0415 - as said
+    from camera_backup.schedule import Schedule  # noqa: PLC0415 - as said
+
+    try:
+        return ScheduleGate(Schedule.parse(zone, windows), clock)
+    except ValueError as error:
+        raise ConfigError(f"the schedule cannot be kept: {error}") from error

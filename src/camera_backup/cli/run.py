@@ -60,7 +60,8 @@ def make_folders(config: Config) -> None:
     """Make the folders that `install` and `generate` make on a server, and mark the spool."""
     spool = Path(config.storage.local_path)
     check_mounted(spool)
-    for folder in (Path(config.storage.state_path), spool, *(spool / camera.name for camera in config.cameras)):
+    names = [name for camera in config.cameras for name in camera.lanes]
+    for folder in (Path(config.storage.state_path), spool, *(spool / name for name in names)):
         try:
             folder.mkdir(mode=0o770, parents=True, exist_ok=True)
         except OSError as error:

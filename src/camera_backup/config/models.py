@@ -15,8 +15,12 @@ from camera_backup.config.values import (
     Secret,
     SegmentDuration,
     Size,
+    TimeZone,
+    Wait,
+    WindowText,
     Word,
 )
+from camera_backup.model import CameraName, sub_lane
 
 
 class Section(BaseModel):
@@ -62,17 +66,40 @@ class S3(Section):
     ca_bundle: Folder | None = Field(None, description="file with the certificates of a private authority")
 
 
+class Schedule(Section):
+    """When to record."""
+
+    time_zone: TimeZone = Field(description="the time zone of the windows, like Europe/Berlin")
+    windows: tuple[WindowText, ...] = Field(min_length=1, description="when to record, like mon-fri 18:00-07:00")
+
+
 class Camera(Section):
     """One camera."""
 
     name: Name = Field(description="names its folder, unit and keys: a-z, 0-9 and '-'")
     type: Literal["rtsp"] = Field("rtsp", description="kind of camera; rtsp goes without saying")
     rtsp_url: RtspUrl = Field(description="rtsp:// or rtsps:// with user, password, host and path")
+    sub_url: RtspUrl | None = Field(None, description="a second stream, recorded beside the first as NAME.sub")
     enabled: bool = Field(default=True, description="false: keep the entry, but do not record")
     audio: Literal["auto", "copy", "aac", "off"] = Field(
         "auto", description="auto keeps AAC and turns the rest into it"
     )
     quota: Size | None = Field(None, description="most footage this camera may keep here; default: storage.quota")
+    schedule: Schedule | None = Field(None, description="when to record; always, if there is none")
+
+    @property
+    def lanes(self) -> dict[CameraName, str]:
+        """What is recorded of it, each by a recorder of its own: name → URL. The URL holds the password."""
+        lanes = {CameraName(self.name): self.rtsp_url.get_secret_value()}
+        if self.sub_url is not None:
+            lanes[sub_lane(CameraName(self.name))] = self.sub_url.get_secret_value()
+        return lanes
+
+    @model_validator(mode="after")
+    def _two_streams(self) -> "Camera":
+        if self.sub_url == self.rtsp_url:
+            raise ValueError("sub_url is the same as rtsp_url (name the camera's second stream, or leave it out)")
+        return self
 
 
 def _some(value: Any) -> Any:
@@ -86,10 +113,11 @@ Cameras = Annotated[tuple[Camera, ...], BeforeValidator(_some), Field(json_schem
 
 
 class Recording(Section):
-    """How footage is cut."""
+    """How footage is cut, and when there is to be some."""
 
     segment_duration: SegmentDuration = Field(3600.0, description="length of a segment, 1 s to 1 day")
     stall_timeout: Interval = Field(10.0, description="reconnect to a camera that sends nothing for so long")
+    schedule: Schedule | None = Field(None, description="when cameras record that have no schedule of their own")
 
 
 class Upload(Section):
@@ -101,6 +129,12 @@ class Upload(Section):
     workers: int = Field(4, ge=1, le=64, strict=True, description="uploads at the same time")
 
 
+class Time(Section):
+    """Whether this machine's clock can be trusted."""
+
+    wait: Wait = Field(60.0, description="how long recording waits at the start for a clock that is not set yet")
+
+
 class Config(Section):
     """The whole of config.yaml."""
 
@@ -109,6 +143,11 @@ class Config(Section):
     cameras: Cameras = Field(description="the list of cameras")
     recording: Recording = Field(Recording(), description="how footage is cut")
     upload: Upload = Field(Upload(), description="when and how footage is moved")
+    time: Time = Field(Time(), description="whether this machine's clock can be trusted")
+
+    def schedule_of(self, camera: Camera) -> Schedule | None:
+        """Return when a camera records: its own schedule, or that for all; None for always."""
+        return camera.schedule or self.recording.schedule
 
 
 def schema() -> dict[str, Any]:
@@ -128,6 +167,9 @@ def section_at(location: tuple[int | str, ...]) -> type[Section] | None:
         ("storage",): Storage,
         ("s3",): S3,
         ("cameras",): Camera,
+        ("cameras", "schedule"): Schedule,
+        ("recording", "schedule"): Schedule,
+        ("time",): Time,
         ("recording",): Recording,
         ("upload",): Upload,
     }

@@ -25,6 +25,7 @@ _PLAIN = {
     "float_type": "must be a number",
     "finite_number": "must be a finite number",
     "tuple_type": "must be a list (each entry begins with '- ')",
+    "too_short": "must not be empty (give at least one entry)",
     "model_type": "must be a block of keys (indented, one 'key: value' a line)",
     "dict_type": "must be a block of keys (indented, one 'key: value' a line)",
     "invalid_key": "a key must be text",

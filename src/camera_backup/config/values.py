@@ -17,6 +17,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from camera_backup import schedule
 from camera_backup.config.credentials import KINDS, SecretReader
 from camera_backup.durations import seconds
 from camera_backup.errors import CredentialError
@@ -30,6 +31,7 @@ _HOST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9_.])?|[0-9A-F
 _PREFIX = re.compile(r"[A-Za-z0-9!_.*'()=+@,/-]{0,512}")
 _PATH_TROUBLE = re.compile(r"[\"'\\$*?\[\]]")
 _LONGEST_URL = 2000
+_HOUR = 3600
 _DAY = 86400
 
 
@@ -168,6 +170,16 @@ def _name(text: str, info: ValidationInfo) -> str:
     return name
 
 
+def _time_zone(text: str) -> str:
+    schedule.zone(text)
+    return text
+
+
+def _window(text: str) -> str:
+    schedule.Window.parse(text)
+    return text
+
+
 def _or_reference(description: str) -> WithJsonSchema:
     reference = [
         {
@@ -209,4 +221,7 @@ SegmentDuration = Annotated[
     float, BeforeValidator(_seconds), Field(ge=1, le=_DAY, allow_inf_nan=False), _DURATION_SCHEMA
 ]
 Interval = Annotated[float, BeforeValidator(_seconds), Field(ge=1, le=7 * _DAY, allow_inf_nan=False), _DURATION_SCHEMA]
+Wait = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=_HOUR, allow_inf_nan=False), _DURATION_SCHEMA]
+TimeZone = Annotated[str, AfterValidator(_time_zone)]
+WindowText = Annotated[str, AfterValidator(_window)]
 Age = Annotated[float, BeforeValidator(_seconds), Field(ge=0, le=7 * _DAY, allow_inf_nan=False), _DURATION_SCHEMA]

@@ -14,6 +14,7 @@ from camera_backup.spool.writer import drop_record, replace_file
 
 STATE = ".footage.json"
 RESTART = "recorder-restart"
+PLANNED = frozenset({"schedule"})  # causes that are as the user wants it
 SHORTEST = 1.0  # seconds; footage never joins more closely than the camera's key frames do
 
 
@@ -28,15 +29,18 @@ class GapLog:
         self._until: datetime | None = None
         self._cause: str | None = None
         self._open = False
+        self._begun = False
         self._unsaved = False
         self._unrecorded: list[dict[str, object]] = []
         self._told = False
 
     def begin(self) -> None:
-        """Read what an earlier run left; raises OSError if the disk does not play along.
+        """Read what an earlier run left, once; raises OSError if the disk does not play along.
 
         What kept us from reading it until now may be known already, and is the cause unless that run left one.
         """
+        if self._begun:
+            return
         try:
             state = json.loads((self._folder / STATE).read_text(encoding="utf-8"))
             self._until = datetime.fromisoformat(state["until"]).astimezone(UTC)
@@ -46,6 +50,13 @@ class GapLog:
             self._log.debug("no account of earlier footage")
         except (ValueError, KeyError, TypeError) as error:
             self._log.warning("the account of earlier footage is unreadable", error=error)
+        self._begun = True
+
+    def _try_to_begin(self) -> None:
+        try:
+            self.begin()
+        except OSError as error:
+            self._log.debug("the account of earlier footage cannot be read yet", error=error)
 
     def footage(self, until: datetime) -> None:
         """Note that there is footage up to `until`."""
@@ -54,12 +65,20 @@ class GapLog:
             self._unsaved = True
         self.settle()
 
-    def lost(self, cause: str, *, write: bool = True) -> None:
+    def lost(self, cause: str, *, write: bool = True, dated: bool = True) -> None:
         """Note that there is no footage from now on; the first cause of a gap is the one that counts.
 
-        Without `write` it is only remembered: there may be no spool to write to.
+        What is planned and what is not are gaps of their own. Without `write` it is only remembered: there may be no
+        spool to write to. Without `dated`, nobody knows when now is.
         """
+        if write:
+            self._try_to_begin()
         if self._open:
+            if not dated or (cause in PLANNED) == (self._cause in PLANNED):
+                return
+            self._record(self._clock.now())
+            self._until = self._clock.now()
+        elif self._until is None and not dated:
             return
         self._until = self._until or self._clock.now()
         self._cause = cause
@@ -73,8 +92,13 @@ class GapLog:
         if not self._open:
             return
         self._open = False
-        until, cause = self._until, self._cause
+        self._record(start)
         self._cause = None
+        self.settle()
+
+    def _record(self, start: datetime) -> None:
+        """Record the gap that is open, up to `start`."""
+        until, cause = self._until, self._cause
         if until is None or (start - until).total_seconds() < SHORTEST:
             return
         document: dict[str, object] = {
@@ -86,8 +110,8 @@ class GapLog:
         }
         self._unrecorded.append(document)
         seconds = (start - until).total_seconds()
-        self._log.warning("footage is missing", cause=cause, start=_text(until), end=_text(start), seconds=seconds)
-        self.settle()
+        tell = self._log.info if cause in PLANNED else self._log.warning
+        tell("footage is missing", cause=cause, start=_text(until), end=_text(start), seconds=seconds)
 
     def settle(self) -> None:
         """Write down what has not been so far; where the disk does not take it, footage goes on and this waits."""

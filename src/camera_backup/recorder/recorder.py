@@ -35,6 +35,8 @@ class Means:
     log: Log
     notifier: Notifier
     gates: tuple[Gate, ...] = ()
+    unsynced: Callable[[], bool] = lambda: False
+    """Tells whether the clock is not to be relied on; segments begun then are tagged."""
 
 
 class Recorder:
@@ -49,9 +51,10 @@ class Recorder:
         self._log = means.log
         self._notifier = means.notifier
         self._gates = means.gates
+        self._unsynced = means.unsynced
+        self._tagged = False
         self._backoff = Backoff(FIRST_WAIT, LONGEST_WAIT)
         self._gaps = GapLog(self._camera, self._folder, means.clock, means.log)
-        self._gaps_begun = False
         self._ready = False
         self._grown = False
         self._told: Hold | None = None
@@ -76,8 +79,9 @@ class Recorder:
             self._begin()
             self._notifier.allow(WATCHDOG)
             pause = _Pause(stop, self._held)
+            duration = self._settings.segment_duration
             segmenter = Segmenter(
-                self._camera, self._folder, self._settings.segment_duration, self._clock, self._published
+                self._camera, self._folder, duration, self._clock, self._published, unsynced=self._tag
             )
             try:
                 self._source.run(self._sink(segmenter), self._idle(segmenter, pause), pause)
@@ -102,13 +106,12 @@ class Recorder:
     def _begin(self) -> None:
         """Deal with what an earlier run left open."""
         try:
-            if not self._gaps_begun:
-                self._gaps.begin()
-                self._gaps_begun = True
+            self._gaps.begin()
             for found in salvage(self._camera, self._folder):
                 if found.segment:
                     self._log.warning("segment salvaged", segment=found.segment.name, size=found.segment.size)
-                    self._gaps.footage(found.end or found.segment.name.start)
+                    if not found.segment.name.unsynced:
+                        self._gaps.footage(found.end or found.segment.name.start)
                 else:
                     self._log.error("leftover quarantined", path=found.path, reason=found.reason)
         except OSError as error:
@@ -131,9 +134,15 @@ class Recorder:
 
         return take
 
+    def _tag(self) -> bool:
+        """Tell whether the segment that begins now gets a tag, and remember it as long as it is open."""
+        self._tagged = self._unsynced()
+        return self._tagged
+
     def _growing(self, segmenter: Segmenter) -> None:
         """Tell everybody that there is new footage; once a second is enough."""
-        if segmenter.start is not None:
+        # Footage of an unknown time fills no gap.
+        if segmenter.start is not None and not self._tagged:
             self._gaps.resumed(segmenter.start)
         self._told = None
         self._backoff.reset()
@@ -151,7 +160,9 @@ class Recorder:
         return tick
 
     def _published(self, recorded: Recorded) -> None:
-        self._gaps.footage(recorded.end)
+        if not recorded.segment.name.unsynced:
+            self._gaps.resumed(recorded.start)
+            self._gaps.footage(recorded.end)
         self._log.info(
             "segment published",
             segment=recorded.segment.name,
@@ -165,12 +176,13 @@ class Recorder:
         return Hold(error.cause, str(error), LOCKOUT_WAIT if error.cause == "unauthorised" else self._backoff.next())
 
     def _wait(self, hold: Hold, stop: Stop) -> None:
-        self._gaps.lost(hold.cause, write=self._gaps_begun and hold.cause not in NOTHING_TO_WRITE_TO)
+        writable = hold.cause not in NOTHING_TO_WRITE_TO and self._folder.is_dir()
+        self._gaps.lost(hold.cause, write=writable, dated=not self._unsynced())
         if hold.cause in DISK_CAUSES and self._told is not None and self._told.cause == hold.cause:
             self._log.debug(hold.words, cause=hold.cause)  # said when it began; the disk is looked at often
         elif not hold.planned:
             self._log.warning(hold.words, cause=hold.cause, retry_in=hold.retry)
-        elif hold != self._told:
+        elif self._told is None or hold.words != self._told.words:
             self._log.info(hold.words, cause=hold.cause)
         self._told = hold
         # A camera that is away is no reason to keep `systemctl start` waiting; the status says how it stands.

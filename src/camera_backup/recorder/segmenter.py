@@ -51,6 +51,7 @@ class Segmenter:
         *,
         largest_file: int = LARGEST_FILE,
         longest_gop: float = LONGEST_GOP,
+        unsynced: Callable[[], bool] = lambda: False,
     ) -> None:
         self._camera = camera
         self._folder = folder
@@ -60,6 +61,7 @@ class Segmenter:
         self._largest_file = largest_file
         self._longest_gop = longest_gop
         self._key_time = 0.0  # of the last key frame, in seconds of the stream's own time
+        self._unsynced = unsynced
         self._reader = Fmp4Reader()
         self._init: Init | None = None
         self._timeline: Timeline | None = None
@@ -128,7 +130,9 @@ class Segmenter:
         if self._open is None:
             if not keyframe or self._sets is None:
                 return False  # nothing could decode it
-            self._open = SegmentFile(self._camera, self._folder, self._sets.init, start, fragment.start(init))
+            suffix = ".mov" if init.ftyp[8:12] == QUICKTIME else ".mp4"
+            file = OpenSegment(self._camera, self._folder, start, suffix, unsynced=self._unsynced())
+            self._open = SegmentFile(file, self._sets.init, start, fragment.start(init))
         elif not keyframe:
             self._bound(self._open, start, fragment.start(init) - self._key_time)
         self._open.add(fragment)
@@ -165,13 +169,13 @@ class Segmenter:
 class SegmentFile:
     """One segment being written: `ftyp | free | moov | fragments`, and at the end the index (see `mp4_index`)."""
 
-    def __init__(self, camera: CameraName, folder: Path, init: Init, start: datetime, base: float) -> None:
+    def __init__(self, file: OpenSegment, init: Init, start: datetime, base: float) -> None:
         self.start = start
         self._init = init
         self._base = base
         self._index = Index(init)
         self._fragments = 0
-        self._file = OpenSegment(camera, folder, start, ".mov" if init.ftyp[8:12] == QUICKTIME else ".mp4")
+        self._file = file
         self._head = init.ftyp + FREE + init.moov
 
     @property

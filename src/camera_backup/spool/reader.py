@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from camera_backup.errors import SpoolError
-from camera_backup.model import CameraName, Segment, SegmentName, camera_name
+from camera_backup.model import CameraName, Segment, SegmentName, lane_name
 from camera_backup.spool.mark import check_mark
 
 QUARANTINE = ".quarantine"
@@ -158,6 +158,6 @@ def sync_folder(folder: Path) -> None:
 
 def _folder_camera(entry: os.DirEntry[str]) -> CameraName | None:
     try:
-        return camera_name(entry.name) if entry.is_dir(follow_symlinks=False) else None
+        return lane_name(entry.name) if entry.is_dir(follow_symlinks=False) else None
     except ValueError:
         return None

@@ -57,12 +57,14 @@ def only_writer(folder: Path) -> Iterator[None]:
 class OpenSegment:
     """A segment that is being recorded; until `publish` nobody else takes it."""
 
-    def __init__(self, camera: CameraName, folder: Path, start: datetime, suffix: str) -> None:
+    def __init__(
+        self, camera: CameraName, folder: Path, start: datetime, suffix: str, *, unsynced: bool = False
+    ) -> None:
         self.camera = camera
         self.size = 0
         self._starved = False
         self._folder = folder
-        self._name = SegmentName(start.replace(microsecond=0), 0, suffix)
+        self._name = SegmentName(start.replace(microsecond=0), 0, suffix, unsynced)
         self._descriptor, self._path = self._create()
         # A disk that fails may keep anybody from ending this properly; a descriptor is never left behind all the same.
         self._close = weakref.finalize(self, os.close, self._descriptor)

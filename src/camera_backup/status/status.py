@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from camera_backup.catalogue.catalogue import FILE_NAME, Catalogue, Kept, SafeSegment, Totals
-from camera_backup.config.models import Config
+from camera_backup.config.models import Camera, Config
 from camera_backup.model import CameraName
+from camera_backup.schedule import Schedule
 from camera_backup.spool.reader import Finished, Growing, Spool
 
 FRESH = 15.0  # a camera whose segment grew within this many seconds is recording
@@ -47,11 +48,11 @@ def status(config: Config, now: datetime) -> list[CameraStatus]:
     Raises SpoolError and CatalogueError.
     """
     spool = Spool(Path(config.storage.local_path))
-    enabled = {camera.name: camera.enabled for camera in config.cameras}
-    names = [CameraName(name) for name in enabled]
-    names += [name for name in spool.cameras() if name not in enabled]
+    quiet = {name: _quiet(config, camera, now) for camera in config.cameras for name in camera.lanes}
+    names = list(quiet)
+    names += [name for name in spool.cameras() if name not in quiet]
     ledgers = _ledgers(Path(config.storage.state_path, FILE_NAME), names)
-    return [_camera(name, enabled.get(name), spool, ledgers[name], now) for name in names]
+    return [_camera(name, quiet.get(name, "removed"), spool, ledgers[name], now) for name in names]
 
 
 def _ledgers(path: Path, cameras: list[CameraName]) -> dict[CameraName, Ledger]:
@@ -68,7 +69,7 @@ def _ledgers(path: Path, cameras: list[CameraName]) -> dict[CameraName, Ledger]:
         catalogue.close()
 
 
-def _camera(name: CameraName, enabled: bool | None, spool: Spool, ledger: Ledger, now: datetime) -> CameraStatus:
+def _camera(name: CameraName, quiet: str, spool: Spool, ledger: Ledger, now: datetime) -> CameraStatus:
     there = (spool.root / name).is_dir()
     finished = spool.finished(name) if there else []
     growing = spool.growing(name) if there else None
@@ -76,7 +77,7 @@ def _camera(name: CameraName, enabled: bool | None, spool: Spool, ledger: Ledger
     last = ledger.last
     return CameraStatus(
         camera=name,
-        state=_state(enabled, growing, now),
+        state=_state(quiet, growing, now),
         last_frame=_last_frame(finished, growing, last),
         segment_start=growing.start if growing else None,
         segment_size=growing.size if growing else 0,
@@ -95,13 +96,19 @@ def _kept(item: Finished) -> Kept:
     return Kept(item.segment.camera, str(item.segment.name), item.segment.size, item.modified)
 
 
-def _state(enabled: bool | None, growing: Growing | None, now: datetime) -> str:
-    if enabled is None:
-        return "removed"
-    if not enabled:
+def _quiet(config: Config, camera: Camera, now: datetime) -> str:
+    """Return the state of a configured camera that sends nothing."""
+    if not camera.enabled:
         return "disabled"
+    schedule = config.schedule_of(camera)
+    if schedule is not None and not Schedule.parse(schedule.time_zone, schedule.windows).records(now):
+        return "outside schedule"
+    return "no footage"
+
+
+def _state(quiet: str, growing: Growing | None, now: datetime) -> str:
     fresh = growing is not None and now.timestamp() - growing.modified < FRESH
-    return "recording" if fresh else "no footage"
+    return "recording" if fresh and quiet not in {"removed", "disabled"} else quiet
 
 
 def _last_frame(finished: Iterable[Finished], growing: Growing | None, last: SafeSegment | None) -> datetime | None:

@@ -17,7 +17,7 @@ _HASH = 8
 
 @dataclass(frozen=True, slots=True)
 class CameraOwner:
-    """A camera's recorder user and its spool folder."""
+    """A recorder's user and spool folder; `name` is the camera's, or its second stream's."""
 
     name: str
     user: str
@@ -30,14 +30,20 @@ class CameraOwner:
 
 
 def recorder_user(camera: str) -> str:
-    """Return the recorder's user name; a long camera name is cut and told apart by a hash that never changes."""
-    if len(_PREFIX + camera) <= _LONGEST:
-        return _PREFIX + camera
+    """Return the recorder's user name; a long camera name is cut and told apart by a hash that never changes.
+
+    A second stream's has a `_`, which no camera's name holds: a user's name takes no dot.
+    """
+    name = camera.replace(".", "_")
+    if len(_PREFIX + name) <= _LONGEST:
+        return _PREFIX + name
     digest = hashlib.sha256(camera.encode()).hexdigest()[:_HASH]
-    return f"{_PREFIX}{camera[: _LONGEST - len(_PREFIX) - _HASH - 1]}-{digest}"
+    mark = "-" if name == camera else "_"
+    return f"{_PREFIX}{name[: _LONGEST - len(_PREFIX) - _HASH - 1]}{mark}{digest}"
 
 
 def camera_owners(config: Config) -> tuple[CameraOwner, ...]:
     """Return the owner of every camera's footage, of cameras that rest as well: theirs may still wait for upload."""
     spool = PurePosixPath(config.storage.local_path)
-    return tuple(CameraOwner(camera.name, recorder_user(camera.name), spool / camera.name) for camera in config.cameras)
+    names = [name for camera in config.cameras for name in camera.lanes]
+    return tuple(CameraOwner(name, recorder_user(name), spool / name) for name in names)

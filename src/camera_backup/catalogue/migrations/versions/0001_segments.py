@@ -14,8 +14,8 @@ def upgrade() -> None:
     op.create_table(
         "segments",
         sa.Column("id", sa.Integer, primary_key=True),
-        sa.Column("camera", sa.String(63), nullable=False),
-        sa.Column("name", sa.String(32), nullable=False),
+        sa.Column("camera", sa.String(80), nullable=False),
+        sa.Column("name", sa.String(48), nullable=False),
         sa.Column("start", sa.DateTime(timezone=True), nullable=False),
         sa.Column("size", sa.BigInteger, nullable=False),
         sa.Column("modified", sa.Double, nullable=False),
