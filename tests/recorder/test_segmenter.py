@@ -2,6 +2,7 @@ from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ class StreamClock:
             yield data[box.start : box.end]
 
 
-def record(folder: Path, data: bytes, clock: StreamClock, duration: float = 2, **limits: int) -> list[Recorded]:
+def record(folder: Path, data: bytes, clock: StreamClock, duration: float = 2, **limits: Any) -> list[Recorded]:
     found: list[Recorded] = []
     segmenter = Segmenter(CameraName("front-door"), folder, duration, clock, found.append, **limits)
     for piece in clock.pieces(data):
