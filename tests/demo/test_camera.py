@@ -311,6 +311,7 @@ def test_a_killed_server_can_be_started_again(camera_server: StartCameras, tmp_p
     server.start()
 
     record(server.url("front-door"), tmp_path / "again.mp4", 1)
+    assert frame_counters(tmp_path / "again.mp4")
 
 
 def test_a_port_that_is_taken_is_named(camera_server: StartCameras) -> None:

@@ -44,6 +44,8 @@ def test_other_mount_points_do_not_matter(tmp_path: Path) -> None:
     spool.mkdir()
     mark_spool(spool, fstab(tmp_path, str(tmp_path / "other"), str(spool) + "2"))
     mark_spool(spool, tmp_path / "missing")
+    check_mark(spool / MARK)
+    assert (spool / MARK).is_file()
 
 
 def test_a_folder_that_cannot_be_marked_is_told(tmp_path: Path) -> None:
