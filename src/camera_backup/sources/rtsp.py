@@ -19,7 +19,7 @@ from camera_backup.sources.rtsp_describe import describe
 
 PIPE_SIZE = 1 << 20  # footage that waits while the disk is busy: about two seconds at 4 Mbit/s
 READ_SIZE = 1 << 18
-TICK = 1.0
+TICK = 0.75  # a power cut costs at most this, a fragment and the time a sync takes: together less than two seconds
 FIRST_PICTURE = 30.0  # seconds; some cameras send a key frame every 10 s or more rarely
 STOP_PATIENCE = 1.0
 HELD_MEMORY = 4 << 20
