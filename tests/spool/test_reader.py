@@ -76,14 +76,8 @@ def test_publishing_never_replaces_a_file(tmp_path: Path) -> None:
 def test_a_leftover_of_the_same_second_is_not_written_over(tmp_path: Path) -> None:
     first = OpenSegment(CAMERA, folder(tmp_path), START, ".mp4")
     first.write(b"first")
-    first.abandon()
     OpenSegment(CAMERA, folder(tmp_path), START, ".mp4").write(b"second")
     assert sorted(path.read_bytes() for path in leftovers(folder(tmp_path))) == [b"first", b"second"]
-
-
-def test_a_discarded_segment_leaves_nothing(tmp_path: Path) -> None:
-    OpenSegment(CAMERA, folder(tmp_path), START, ".mp4").discard()
-    assert list(folder(tmp_path).iterdir()) == []
 
 
 def test_others_cannot_read_footage(tmp_path: Path) -> None:

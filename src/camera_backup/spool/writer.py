@@ -123,15 +123,6 @@ class OpenSegment:
             sync_folder(self._folder)
         return segment
 
-    def abandon(self) -> None:
-        """Close the file and leave it as it is, for the next start to salvage."""
-        self._close()
-
-    def discard(self) -> None:
-        """Close and remove a file that holds no footage."""
-        self._close()
-        self._path.unlink()
-
     def _create(self) -> tuple[int, Path]:
         name = self._name
         while True:
